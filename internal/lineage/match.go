@@ -1,0 +1,65 @@
+package lineage
+
+import (
+	"strings"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// Matches reports whether an actor is meant by a configured pattern: an ARN
+// with wildcards (* for any run of characters, ? for one), compared with the
+// principal's ARN and with the session's, or a bare role or user name.
+func Matches(pattern string, a incident.Actor) bool {
+	if !strings.HasPrefix(pattern, "arn:") {
+		return a.Name != "" && a.Type != incident.Service && Wildcard(pattern, a.Name)
+	}
+	for _, arn := range []string{a.ARN, a.SessionARN, sessionlessARN(a)} {
+		if arn != "" && Wildcard(pattern, arn) {
+			return true
+		}
+	}
+	return false
+}
+
+// sessionlessARN is the role's ARN without its path, since an assumed-role
+// session does not show the path that a configuration may or may not carry.
+func sessionlessARN(a incident.Actor) string {
+	if a.Type != incident.Role || a.Account == "" {
+		return ""
+	}
+	return RoleARN(a.Partition, a.Account, a.Name)
+}
+
+// RoleARN builds the ARN of a role without a path.
+func RoleARN(partition, account, name string) string {
+	if partition == "" {
+		partition = "aws"
+	}
+	return "arn:" + partition + ":iam::" + account + ":role/" + name
+}
+
+// Wildcard reports whether s matches pattern, where * stands for any run of
+// characters and ? for any one, as in IAM. It takes linear time for one *.
+func Wildcard(pattern, s string) bool {
+	star, mark := -1, 0
+	p, i := 0, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
