@@ -1,0 +1,140 @@
+package interval
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Clock is an established cadence of issuances: a workload that renews its
+// credentials.
+type Clock struct {
+	Rhythm
+	// Stopped is set when the clock fell silent for longer than its own gaps
+	// explain; Due is when the first renewal was missed.
+	Stopped bool
+	Due     time.Time
+	// OffBeat are issuances that do not keep the rhythm although the clock's
+	// own renewals around them came in time: somebody else asks for
+	// credentials from the same source.
+	OffBeat []time.Time
+	// Change is set when the cadence changed for good.
+	Change *Change
+}
+
+// Change is a cadence that became another.
+type Change struct {
+	At       time.Time // the first beat of the new cadence
+	From, To time.Duration
+}
+
+// Renewals looks for a renewal clock in the times at which one source issued
+// credentials to one workload, and for what went wrong with it up to asOf.
+func Renewals(times []time.Time, asOf time.Time, o Options) (Clock, bool) {
+	before, after, changed := split(times, o)
+	current := times
+	if changed {
+		current = after.Times
+	}
+	r, ok := Find(current, o)
+	if !ok {
+		return Clock{}, false
+	}
+	c := Clock{Rhythm: r}
+	c.Stopped, c.Due = r.stopped(asOf)
+	if changed {
+		c.Change = &Change{At: after.Times[0], From: before.Period, To: r.Period}
+		return c, true
+	}
+	c.OffBeat = r.offBeat(times)
+	return c, true
+}
+
+// silence is the probability of a silence below which a clock has stopped.
+const silence = 1e-4
+
+// stopped reports whether the clock fell silent before asOf, and since when a
+// renewal was due. As many beats must be missing as the share of beats that
+// usually come makes incredible: two for a clock that never missed one.
+func (r Rhythm) stopped(asOf time.Time) (bool, time.Time) {
+	due := r.Phase.Add(r.Period)
+	miss := max(1-r.HitShare, 0.01)
+	missing := math.Ceil(math.Log(silence) / math.Log(miss))
+	limit := r.Phase.Add(seconds(missing*r.Period.Seconds()) + r.slack(missing) + r.Length)
+	return asOf.After(limit), due
+}
+
+// offBeat are the times off the beat. Only a clock that hardly ever misses can
+// tell them from its own irregularity.
+func (r Rhythm) offBeat(times []time.Time) []time.Time {
+	if r.HitShare < 0.8 || r.Jitter.Seconds() > 0.05*r.Period.Seconds() {
+		return nil
+	}
+	var off []time.Time
+	for _, t := range Beats(times) {
+		if t.After(r.Times[0]) && t.Before(r.Phase.Add(r.Period)) && !OnBeat(r, t) {
+			off = append(off, t)
+		}
+	}
+	if len(off)*4 > r.Beats {
+		return nil
+	}
+	return off
+}
+
+// minSide is how many beats each side of a change needs.
+const minSide = 5
+
+// split finds where one cadence became another.
+func split(times []time.Time, o Options) (before, after Rhythm, ok bool) {
+	all := Beats(times)
+	if len(all) > MaxBeats {
+		all = all[len(all)-MaxBeats:]
+	}
+	at := cut(all)
+	if at == 0 {
+		return before, after, false
+	}
+	before, ok = Find(all[:at], o)
+	if !ok {
+		return before, after, false
+	}
+	after, ok = Find(all[at-1:], o)
+	if !ok {
+		return before, after, false
+	}
+	ratio := before.Period.Seconds() / after.Period.Seconds()
+	return before, after, ratio > 1.1 || ratio < 1/1.1
+}
+
+// cut is the beat after which gaps differ most from those before: the split
+// with the least absolute deviation of the gaps' logarithms from the median of
+// their side. It is 0 if there are too few beats.
+func cut(all []time.Time) int {
+	gaps := make([]float64, 0, len(all))
+	for i := 1; i < len(all); i++ {
+		gaps = append(gaps, math.Log(all[i].Sub(all[i-1]).Seconds()))
+	}
+	best, least := 0, math.Inf(1)
+	for k := minSide - 1; k <= len(gaps)-(minSide-1); k++ {
+		if d := deviation(gaps[:k]) + deviation(gaps[k:]); d < least {
+			best, least = k+1, d
+		}
+	}
+	return best
+}
+
+func deviation(x []float64) float64 {
+	m := median(x)
+	sum := 0.0
+	for _, v := range x {
+		sum += abs(v - m)
+	}
+	return sum
+}
+
+func median(x []float64) float64 {
+	s := slices.Clone(x)
+	slices.Sort(s)
+	return s[len(s)/2]
+}
