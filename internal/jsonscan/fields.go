@@ -1,0 +1,108 @@
+package jsonscan
+
+import "unicode/utf8"
+
+// maxFields bounds the index of an object. CloudTrail's records have some
+// thirty members; an object with more than this is walked instead.
+const maxFields = 128
+
+// Fields is an index of an object's members, made in the same pass that checks
+// the object, so that Get on it needs no second one. The zero Fields is ready;
+// used again and again it makes reading many records free of allocations.
+type Fields struct {
+	list []field
+	made uint // counts uses, so that a stale Value does not read a later index
+}
+
+type field struct {
+	key, keyEnd, val, end int  // relative to the object's first byte; the key without quotes
+	odd                   bool // the key may read otherwise than it is written
+}
+
+// Next is like the function Next, and gives an object that it returns the
+// index of its members, until f is used again. A Value kept longer than that
+// stays right, but is slower.
+func (f *Fields) Next(b []byte) (v Value, n int, err error) {
+	f.made++
+	f.list = f.list[:0]
+	start := skipSpace(b, 0)
+	if start >= len(b) || b[start] != '{' {
+		return Next(b)
+	}
+	end, flt := f.scanObject(b, start)
+	if flt != none {
+		return Value{}, end, newSyntaxError(end, flt)
+	}
+	v = Value{raw: b[start:end:end]}
+	if len(f.list) <= maxFields {
+		v.fields, v.made = f, f.made
+	}
+	return v, end, nil
+}
+
+// scanObject is the function scanObject with notes.
+func (f *Fields) scanObject(b []byte, start int) (int, fault) {
+	i := skipSpace(b, start+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1, none
+	}
+	var flt fault
+	for {
+		key := i
+		if i, flt = scanKey(b, i); flt != none {
+			return i, flt
+		}
+		val := i
+		if i, flt = scanValue(b, i, 1); flt != none {
+			return i, flt
+		}
+		f.note(b, start, key, val, i)
+		var last bool
+		if i, last, flt = scanSeparator(b, i, '}', wantObjectEnd); last || flt != none {
+			return i, flt
+		}
+	}
+}
+
+// note adds a member. One more than maxFields is kept to show that there were
+// too many.
+func (f *Fields) note(b []byte, start, key, val, end int) {
+	if len(f.list) > maxFields {
+		return
+	}
+	keyEnd, odd := endOfKey(b, key)
+	f.list = append(f.list, field{key + 1 - start, keyEnd - start, val - start, end - start, odd})
+}
+
+// endOfKey finds the closing quote of a name that is known to be well-formed,
+// and tells whether it holds escapes or anything but ASCII.
+func endOfKey(b []byte, key int) (end int, odd bool) {
+	for i := key + 1; ; i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i, odd
+		case c == '\\':
+			odd = true
+			i++
+		case c >= utf8.RuneSelf:
+			odd = true
+		}
+	}
+}
+
+// get looks up name in the object raw that f indexes.
+func (f *Fields) get(raw []byte, name string) Value {
+	for i := len(f.list) - 1; i >= 0; i-- {
+		if m := f.list[i]; m.is(raw, name) {
+			return Value{raw: raw[m.val:m.end:m.end]}
+		}
+	}
+	return Value{}
+}
+
+func (m field) is(raw []byte, name string) bool {
+	if m.odd {
+		return Value{raw: raw[m.key-1 : m.keyEnd+1]}.Is(name)
+	}
+	return m.keyEnd-m.key == len(name) && string(raw[m.key:m.keyEnd]) == name
+}
