@@ -1,0 +1,84 @@
+package trail
+
+import (
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// Sink receives what a stream holds, in the order of the stream. Its methods
+// are called from the goroutine that called Decode.
+type Sink interface {
+	Signal(incident.Signal)
+	Use(incident.Use)
+	Skipped(Skip)
+}
+
+// Skip says that a value was left out, and why.
+type Skip struct {
+	// Source is the name that Decode was given.
+	Source string
+	// Offset is where the value starts, in bytes of the decompressed stream.
+	// For what is wrapped in a string of a larger value (the body of a message,
+	// an event of LookupEvents, a log line) it is where that larger value starts.
+	Offset int64
+	Reason SkipReason
+	// Detail helps to find the fault: the name of a field or what the parser
+	// expected, never a part of the input.
+	Detail string
+}
+
+// SkipReason is why a value was left out.
+type SkipReason string
+
+// The reasons are a closed list.
+const (
+	SkipTruncated    SkipReason = "truncated"     // the stream ends inside the value
+	SkipSyntax       SkipReason = "syntax"        // not JSON
+	SkipTooLarge     SkipReason = "too_large"     // more than 8 MiB in one element, or more than 16 MiB after decompression
+	SkipTooDeep      SkipReason = "too_deep"      // nested, or wrapped, beyond all measure
+	SkipDecompress   SkipReason = "decompress"    // corrupt gzip or base64
+	SkipUnknownShape SkipReason = "unknown_shape" // JSON of none of the known forms
+	SkipNoEventTime  SkipReason = "no_event_time" // neither the value nor its envelope says when
+	SkipBadField     SkipReason = "bad_field"     // a required field is missing or unusable; Detail names it
+	SkipNoIdentity   SkipReason = "no_identity"   // a failure that names no key, principal or workload
+)
+
+// Stats counts what a stream held.
+type Stats struct {
+	Bytes      int64 // read, after decompression
+	Values     int   // JSON values looked at, after unwrapping
+	Records    int   // CloudTrail records, GuardDuty findings, Health events and client reports among them
+	Signals    int
+	Uses       int
+	Irrelevant int // recognised, and of no interest
+	Skipped    map[SkipReason]int
+}
+
+// envelope is what the wrapping of a record says about it. It is the zero
+// envelope for a bare record.
+type envelope struct {
+	// HasEnvelope is set for EventBridge events. Source and DetailType are
+	// theirs, and empty otherwise.
+	HasEnvelope        bool
+	Source, DetailType string
+	// Account, Region, Time and ID stand in for what the record itself does not
+	// say. An envelope's ID differs between deliveries of the same record, so
+	// it is the record's identity only where nothing better is at hand.
+	Account, Region string
+	Time            time.Time
+	ID              string
+}
+
+// decoded collects what one record means. It is reused: decoders append.
+type decoded struct {
+	Signals []incident.Signal
+	Uses    []incident.Use
+}
+
+// rejection is why a record could not be decoded; the zero rejection means
+// that it was, even if nothing came of it.
+type rejection struct {
+	Reason SkipReason
+	Detail string // the name of a field at most
+}
