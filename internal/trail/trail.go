@@ -70,7 +70,13 @@ type envelope struct {
 	ID              string
 }
 
-// decoded collects what one record means. It is reused: decoders append.
+// decoded collects what one record means. It is reused for the next one, so
+// that a record of no interest costs no allocation:
+//
+//	func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection
+//
+// appends to it what the CloudTrail record, GuardDuty finding or Health event v
+// means, and nothing if v is of no interest.
 type decoded struct {
 	Signals []incident.Signal
 	Uses    []incident.Use
