@@ -1,0 +1,165 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// Signals returns a page of signals, oldest first.
+func (m *Memory) Signals(_ context.Context, q Query) (Page[incident.Signal], error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.read(q.Node)
+	from, err := startSignal(n.signals, q)
+	if err != nil {
+		return Page[incident.Signal]{}, err
+	}
+	var page Page[incident.Signal]
+	var last *heldSignal
+	for _, s := range n.signals[from:] {
+		if m.limits.expired(s.Time, q.Now) {
+			continue
+		}
+		if len(page.Items) == q.limit() {
+			page.Next = position(last)
+			return page, nil
+		}
+		page.Items = append(page.Items, s.Signal)
+		last = s
+	}
+	page.Capped = m.cappedSignals(n, q.Since)
+	return page, nil
+}
+
+// startSignal is the index of the first signal that q wants of a sorted list.
+func startSignal(list []*heldSignal, q Query) (int, error) {
+	if q.After == "" {
+		return sort.Search(len(list), func(i int) bool { return !list[i].Time.Before(q.Since) }), nil
+	}
+	after, err := parsePosition(q.After)
+	if err != nil {
+		return 0, err
+	}
+	return sort.Search(len(list), func(i int) bool { return compareHeld(list[i], after) > 0 }), nil
+}
+
+// position is the place of a signal in a list, as the next page needs it.
+func position(s *heldSignal) string {
+	return fmt.Sprintf("%d %d %q %q %q", s.Time.Unix(), s.Time.Nanosecond(), s.Account, s.ID, s.form())
+}
+
+func parsePosition(token string) (*heldSignal, error) {
+	var sec, nsec int64
+	s := &heldSignal{}
+	if _, err := fmt.Sscanf(token, "%d %d %q %q %q", &sec, &nsec, &s.Account, &s.ID, &s.canonical); err != nil {
+		return nil, fmt.Errorf("read signals: page token: %w", err)
+	}
+	s.Time = time.Unix(sec, nsec).UTC()
+	return s, nil
+}
+
+// Uses returns a page of uses, in the order of their keys.
+func (m *Memory) Uses(_ context.Context, q Query) (Page[incident.Use], error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.read(q.Node)
+	var page Page[incident.Use]
+	last := ""
+	from := sort.Search(len(n.uses), func(i int) bool { return n.uses[i].key > q.After })
+	for _, u := range n.uses[from:] {
+		if u.Last.Before(q.Since) || m.limits.expired(u.Last, q.Now) {
+			continue
+		}
+		if len(page.Items) == q.limit() {
+			page.Next = last
+			return page, nil
+		}
+		page.Items = append(page.Items, u.Use)
+		last = u.key
+	}
+	page.Capped = m.cappedUses(n)
+	return page, nil
+}
+
+// read returns a node, trimmed and sorted.
+func (m *Memory) read(name string) *node {
+	if name == "" {
+		return m.readAll()
+	}
+	n := m.nodes[name]
+	if n == nil {
+		return &node{name: name}
+	}
+	m.trimSignals(n)
+	m.trimUses(n)
+	slices.SortFunc(n.uses, compareUses)
+	return n
+}
+
+// readAll trims every node and gathers what is left.
+func (m *Memory) readAll() *node {
+	if m.all != nil {
+		return m.all
+	}
+	for _, n := range m.nodes {
+		m.trimSignals(n)
+		m.trimUses(n)
+	}
+	all := &node{sorted: true}
+	for _, versions := range m.signals {
+		all.signals = append(all.signals, versions...)
+	}
+	slices.SortFunc(all.signals, compareHeld)
+	for _, u := range m.uses {
+		all.uses = append(all.uses, u)
+	}
+	slices.SortFunc(all.uses, compareUses)
+	m.all = all
+	return all
+}
+
+func compareUses(a, b *heldUse) int { return cmp.Compare(a.key, b.key) }
+
+// cappedSignals names the hours from since on in which signals were dropped.
+func (m *Memory) cappedSignals(n *node, since time.Time) []string {
+	var names []string
+	for _, n := range m.covered(n) {
+		for _, b := range n.full {
+			if end := time.Unix((b.hour+1)*3600, 0).UTC(); end.After(since) {
+				names = append(names, fmt.Sprintf("%s: more than %d %s signals in the hour from %s",
+					n.name, m.limits.SignalsPerHour, b.kind, end.Add(-time.Hour).Format(time.RFC3339)))
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (m *Memory) cappedUses(n *node) []string {
+	var names []string
+	for _, n := range m.covered(n) {
+		if n.usesFull {
+			names = append(names, fmt.Sprintf("%s: more than %d uses", n.name, m.limits.Uses))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// covered are the nodes that a reading of n covers.
+func (m *Memory) covered(n *node) []*node {
+	if n != m.all {
+		return []*node{n}
+	}
+	nodes := make([]*node, 0, len(m.nodes))
+	for _, n := range m.nodes {
+		nodes = append(nodes, n)
+	}
+	return nodes
+}

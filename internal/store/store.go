@@ -1,0 +1,135 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// Query selects what is read.
+type Query struct {
+	// Node is the node whose items are wanted, as package lineage names them;
+	// empty means every item of the store.
+	Node string
+	// Since leaves out signals before it, and uses that ended before it.
+	Since time.Time
+	// Now leaves out what is past its retention at that time, though it may
+	// still lie in the store. Zero means that nothing is.
+	Now time.Time
+	// Limit is the most items of a page; zero means DefaultPage.
+	Limit int
+	// After is the Next of the page before; empty means the first page.
+	After string
+}
+
+// DefaultPage is how many items a page holds where a query does not say.
+const DefaultPage = 1000
+
+// limit is the page's size.
+func (q Query) limit() int {
+	if q.Limit <= 0 {
+		return DefaultPage
+	}
+	return q.Limit
+}
+
+// Page is a part of an answer.
+type Page[T any] struct {
+	Items []T
+	// Capped names the limits that were reached in what the page covers.
+	Capped []string
+	// Next is the After of the next page; empty on the last one.
+	Next string
+}
+
+// Outcome counts what a Put met. A use that is known already is no duplicate:
+// it is joined.
+type Outcome struct {
+	// Duplicates are signals that were there already.
+	Duplicates int
+	// Conflicts are signals whose account and id were there already with
+	// different contents.
+	Conflicts int
+}
+
+// Add returns the sum of two outcomes.
+func (o Outcome) Add(p Outcome) Outcome {
+	return Outcome{Duplicates: o.Duplicates + p.Duplicates, Conflicts: o.Conflicts + p.Conflicts}
+}
+
+// Limits bound what a store keeps for one node, so that a flood about one
+// principal costs neither the memory nor the evidence of the others. An item
+// that several nodes share stays as long as one of them keeps it.
+type Limits struct {
+	// SignalsPerHour is how many signals of one kind are kept for each hour:
+	// the oldest. A flood of failures therefore hides neither the change that
+	// follows it nor the next hour's failures.
+	SignalsPerHour int
+	// Uses is how many uses are kept: those whose keys have the smallest
+	// hashes, which is a fair sample and the same one in any order.
+	Uses int
+	// Retention is how long after it happened an item can be read; zero means
+	// for ever.
+	Retention time.Duration
+}
+
+// DefaultLimits are far above what a healthy account reaches: at one failure a
+// second for an hour, still every failure is kept.
+func DefaultLimits() Limits {
+	return Limits{SignalsPerHour: 4000, Uses: 20_000}
+}
+
+// expired reports whether something that last happened at t is past its
+// retention.
+func (l Limits) expired(t, now time.Time) bool {
+	return l.Retention > 0 && !now.IsZero() && !t.Add(l.Retention).After(now)
+}
+
+// Canonical is a serialisation of a signal that is equal for equal signals. It
+// serves to compare versions of one event; nothing reads it back.
+func Canonical(s incident.Signal) []byte {
+	s.Time = s.Time.UTC()
+	if s.Threat != nil && (math.IsNaN(s.Threat.Severity) || math.IsInf(s.Threat.Severity, 0)) {
+		t := *s.Threat
+		t.Severity = 0
+		s.Threat = &t
+	}
+	// A signal holds strings, numbers, times and lists of them. All but times
+	// past the year 9999 can be encoded, and those sort by what is left.
+	b, err := json.Marshal(s)
+	if err != nil {
+		return []byte(s.Account + "\x00" + s.ID + "\x00" + string(s.Kind))
+	}
+	return b
+}
+
+// Resolve leaves one signal for each account and id: where contents differ, the
+// one with the smallest canonical form (CONTRACT ruling 9). The result is in
+// the order of time, account and id.
+func Resolve(signals []incident.Signal) []incident.Signal {
+	sorted := slices.Clone(signals)
+	slices.SortFunc(sorted, func(a, b incident.Signal) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID))
+	})
+	kept := sorted[:0]
+	for _, s := range sorted {
+		last := len(kept) - 1
+		if last < 0 || kept[last].Account != s.Account || kept[last].ID != s.ID {
+			kept = append(kept, s)
+		} else if bytes.Compare(Canonical(s), Canonical(kept[last])) < 0 {
+			kept[last] = s
+		}
+	}
+	slices.SortFunc(kept, older)
+	return kept
+}
+
+// older orders signals by time, account and id.
+func older(a, b incident.Signal) int {
+	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID))
+}
