@@ -1,0 +1,10 @@
+// Package render writes findings for those who read them: people (Text),
+// scripts (JSON) and security data lakes (OCSF).
+//
+// The same finding gives the same bytes. Names and facts in a finding may have
+// been chosen by an attacker; whatever they hold, no form lets a terminal act
+// on it, and no two forms disagree about a finding.
+//
+// The JSON shape is the contract with users' scripts and stays in this package:
+// the vocabulary in package incident has no tags.
+package render
