@@ -24,7 +24,8 @@ type Recorder interface {
 	// number of times, in any order and in any batches, with the same result:
 	// signals are known by account, id and contents, and uses of one key are
 	// joined. What Put was given can be read when it returns. After an error
-	// any part may have been kept, and Put may be repeated.
+	// any part may have been kept, and Put may be repeated. The slices remain
+	// the caller's.
 	Put(ctx context.Context, signals []incident.Signal, uses []incident.Use) (store.Outcome, error)
 }
 
