@@ -12,6 +12,9 @@
 package correlate
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -26,13 +29,164 @@ type Evidence struct {
 }
 
 // Findings are the final findings that the evidence gives at asOf, in a
-// canonical order: by account, subject and first event.
+// canonical order: by account, subject and first event. A zero asOf stands for
+// the time of the last event.
 func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
-	return nil
+	var out []incident.Finding
+	for _, history := range histories(e, s, asOf) {
+		out = append(out, history[len(history)-1])
+	}
+	return out
 }
 
 // Revisions are all the conclusions that each incident went through when its
 // events are taken in the order of their time, the final one last.
 func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
-	return nil
+	var out []incident.Finding
+	for _, history := range histories(e, s, asOf) {
+		out = append(out, history...)
+	}
+	return out
+}
+
+// histories are the revisions of every incident.
+func histories(e Evidence, s incident.Settings, asOf time.Time) [][]incident.Finding {
+	w := newWorld(e, s)
+	if asOf.IsZero() {
+		asOf = w.last
+	}
+	var out [][]incident.Finding
+	for _, key := range w.order() {
+		out = append(out, w.historiesOf(w.subjects[key], asOf)...)
+	}
+	slices.SortStableFunc(out, func(a, b []incident.Finding) int { return compareFindings(a[len(a)-1], b[len(b)-1]) })
+	return out
+}
+
+// order lists the subjects, identity providers last: what their removal broke
+// is told by the roles' findings where there are such.
+func (w *world) order() []string {
+	keys := sortedKeys(w.subjects)
+	slices.SortStableFunc(keys, func(a, b string) int {
+		return cmp.Compare(w.rank(a), w.rank(b))
+	})
+	return keys
+}
+
+func (w *world) rank(key string) int {
+	if w.subjects[key].who.Type == incident.Federated {
+		return 1
+	}
+	return 0
+}
+
+func compareFindings(a, b incident.Finding) int {
+	return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Subject.Key(), b.Subject.Key()), a.FirstSeen.Compare(b.FirstSeen), strings.Compare(a.ID, b.ID))
+}
+
+// historiesOf are the incidents of one subject with their revisions.
+func (w *world) historiesOf(s *subject, asOf time.Time) [][]incident.Finding {
+	v := w.see(s, cursor{at: asOf})
+	v.judge()
+	var out [][]incident.Finding
+	for _, cl := range v.clusters() {
+		o, ok := v.weigh(cl.items)
+		if !ok || v.toldElsewhere(cl) {
+			continue
+		}
+		final := v.finding(cl, o)
+		history := w.revisions(s, cl, asOf)
+		for n := range history {
+			history[n].Revision = n + 1
+			history[n].ID = final.ID
+		}
+		final.Revision = len(history) + 1
+		if n := len(history); n > 0 && sameConclusion(history[n-1], final) {
+			final.Revision = n
+			history = history[:n-1]
+		}
+		out = append(out, append(history, final))
+	}
+	return out
+}
+
+func sameConclusion(a, b incident.Finding) bool {
+	return a.Verdict == b.Verdict && a.Cause == b.Cause && a.Severity == b.Severity
+}
+
+// revisions are the conclusions that the incident's events gave one after the
+// other, each as it stood when it was first reached.
+func (w *world) revisions(s *subject, cl cluster, asOf time.Time) []incident.Finding {
+	var out []incident.Finding
+	for _, at := range checkpoints(cl) {
+		if at.at.After(asOf) {
+			break
+		}
+		v := w.see(s, at)
+		v.judge()
+		for _, then := range v.clusters() {
+			if then.last.Before(cl.first) || then.first.After(cl.last) {
+				continue
+			}
+			o, ok := v.weigh(then.items)
+			if !ok {
+				continue
+			}
+			f := v.finding(then, o)
+			if n := len(out); n == 0 || !sameConclusion(out[n-1], f) {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// maxCheckpoints bounds how many of an incident's events are tried for a
+// revision. A conclusion turns when a new kind of evidence appears or a count
+// crosses a threshold, so of many alike the first and ever sparser later ones
+// are enough.
+const maxCheckpoints = 64
+
+// checkpoints are the places in an incident at which its conclusion may turn.
+func checkpoints(cl cluster) []cursor {
+	var out []cursor
+	for _, it := range cl.items {
+		if it.use != nil {
+			out = append(out, cursor{at: it.use.First})
+		}
+		for n := 0; n < len(it.signals); n = sparser(n) {
+			out = append(out, cursorOf(it.signals[n]))
+		}
+	}
+	slices.SortFunc(out, cursor.compare)
+	out = slices.Compact(out)
+	for len(out) > maxCheckpoints {
+		kept := out[:0]
+		for n, at := range out {
+			if n < maxCheckpoints/2 || n%2 == 0 {
+				kept = append(kept, at)
+			}
+		}
+		out = kept
+	}
+	return out
+}
+
+// sparser steps through 0 … 12 one by one, then in steps that grow by an eighth.
+func sparser(n int) int { return n + 1 + max(0, n-4)/8 }
+
+// toldElsewhere reports whether everything in a cluster is about an identity
+// provider whose removal is told by the findings of the roles that it broke.
+func (v *view) toldElsewhere(cl cluster) bool {
+	if v.who.Type != incident.Federated {
+		return false
+	}
+	for _, it := range cl.items {
+		for _, sig := range it.signals {
+			if !v.told[sig] {
+				return false
+			}
+		}
+	}
+	return len(cl.items) > 0
 }

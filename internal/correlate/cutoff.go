@@ -1,0 +1,252 @@
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+)
+
+// cut is a change after which credentials of the subject stop working.
+type cut struct {
+	sig    *incident.Signal
+	reach  reach
+	before time.Time // sessions issued before it are cut off; zero: all
+	users  []string  // of the role's sessions only these; empty: all
+	key    string    // only this key; empty: all
+	expl   explanation
+	words  string // what happened, for a sentence
+
+	planned, lone, failed, taint Rule
+}
+
+// reach is what a cut can explain.
+type reach int
+
+const (
+	endsKeys     reach = iota // calls with the key fail to authenticate, from then on
+	deniesCalls               // sessions are denied; nothing fails to authenticate, by AWS's rules
+	deniesAssume              // only new sessions are refused; live ones go on
+)
+
+// cutoffs finds the subject's cuts and reports what each is by itself.
+func (v *view) cutoffs() {
+	for _, sig := range v.changes {
+		if cu := v.cutOf(sig); cu != nil {
+			cu.expl = v.explain(sig)
+			v.cuts = append(v.cuts, cu)
+		}
+	}
+	for _, cu := range v.cuts {
+		v.judgeCut(cu)
+	}
+}
+
+// cutOf reads a signal as a cut, or says that it is none.
+func (v *view) cutOf(sig *incident.Signal) *cut {
+	switch sig.Kind {
+	case incident.SessionsRevoked, incident.PolicyAttached, incident.ManagedPolicyWritten:
+		return v.revocation(sig)
+	case incident.QuarantineAttached:
+		return &cut{sig: sig, reach: deniesCalls, words: "the quarantine policy was attached",
+			planned: "key_disabled_by_responder"}
+	case incident.KeyStatusChanged:
+		if sig.KeyStatus == "Active" {
+			return nil
+		}
+		return keyCut(sig, "access key "+sig.Key+" was made "+strings.ToLower(orWord(sig.KeyStatus, "inactive")))
+	case incident.KeyDeleted:
+		return keyCut(sig, "access key "+sig.Key+" was deleted")
+	case incident.UserDeleted:
+		return &cut{sig: sig, reach: endsKeys, words: "user " + sig.Target.Name + " was deleted",
+			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_user_deleted", taint: "tainted_key_disabled"}
+	case incident.RoleDeleted:
+		return &cut{sig: sig, reach: endsKeys, words: "role " + sig.Target.Name + " was deleted",
+			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_deletion", taint: "tainted_deletion"}
+	case incident.TrustChanged:
+		return &cut{sig: sig, reach: deniesAssume, words: "the trust policy was changed",
+			planned: "trust_changed_by_owner", lone: "trust_changed_unexplained", failed: "failures_after_trust_change", taint: "tainted_trust_change"}
+	case incident.ProviderDeleted, incident.ProviderChanged:
+		return providerCut(sig)
+	}
+	return nil
+}
+
+func keyCut(sig *incident.Signal, words string) *cut {
+	return &cut{sig: sig, reach: endsKeys, key: sig.Key, words: words,
+		planned: "key_disabled_by_owner", lone: "key_disabled_unexplained", failed: "failures_after_key_disabled", taint: "tainted_key_disabled"}
+}
+
+func providerCut(sig *incident.Signal) *cut {
+	deed := "was changed"
+	if sig.Kind == incident.ProviderDeleted {
+		deed = "was deleted"
+	}
+	return &cut{sig: sig, reach: deniesAssume, words: "identity provider " + providerHost(sig) + " " + deed,
+		planned: "owner_removed_provider", lone: "provider_removed_unexplained", failed: "failures_after_provider_removed", taint: "tainted_provider_removed"}
+}
+
+// revocation reads a signal as a revocation of sessions: by its own content, or
+// by what the managed policy that it attaches was written to say.
+func (v *view) revocation(sig *incident.Signal) *cut {
+	r := sig.Revocation
+	switch {
+	case sig.Kind == incident.PolicyAttached:
+		r = v.policyRevokes(sig)
+	case sig.Kind == incident.ManagedPolicyWritten && !sig.Policy.SetDefault:
+		return nil
+	}
+	if r == nil {
+		return nil
+	}
+	words := "sessions issued before " + clock(r.IssuedBefore) + " were revoked"
+	if r.IssuedBefore.IsZero() {
+		words = "its sessions were revoked"
+	}
+	if len(r.Users) > 0 {
+		words += " for " + strings.Join(r.Users, ", ")
+	}
+	return &cut{sig: sig, reach: deniesCalls, before: r.IssuedBefore, users: r.Users, words: words,
+		planned: "revoked_by_responder", lone: "revoked_unexplained", failed: "failures_after_revocation", taint: "tainted_revocation"}
+}
+
+// policyRevokes is the revocation that a managed policy held when it was
+// attached, from the last time that its content was seen being written.
+func (v *view) policyRevokes(attach *incident.Signal) *incident.Revocation {
+	if attach.Policy == nil {
+		return nil
+	}
+	var r *incident.Revocation
+	for _, written := range v.policies[attach.Policy.ARN] {
+		if written.Time.After(attach.Time) || !v.seen(written) {
+			break
+		}
+		if written.Policy.SetDefault {
+			r = written.Revocation
+		}
+	}
+	return r
+}
+
+// affects reports whether a cut reaches a session: one that was issued before
+// the cut's time, and is of the users meant. What is not known is assumed to be
+// reached.
+func (cu *cut) affects(issuedAt time.Time, session, id string) bool {
+	if !cu.before.IsZero() && !issuedAt.IsZero() && issuedAt.After(cu.before) {
+		return false
+	}
+	if len(cu.users) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(cu.users, func(u string) bool {
+		return u == id || u == session || strings.HasSuffix(u, ":"+session) || lineage.Wildcard(u, id)
+	})
+}
+
+// judgeCut reports the cut itself: who made it, and whether that explains it.
+func (v *view) judgeCut(cu *cut) {
+	sig := cu.sig
+	if sig.Kind == incident.QuarantineAttached {
+		v.judgeQuarantine(cu)
+		return
+	}
+	by := "by " + callerName(sig.Actor)
+	if v.isRotation(cu) {
+		v.add("rotation", fmt.Sprintf("%s %s after its replacement had been created and used", cu.words, by), sig)
+		cu.expl = explanation{owner, 1, "a rotation"}
+		return
+	}
+	switch cu.expl.standing {
+	case tainted:
+		v.add(cu.taint, fmt.Sprintf("%s %s; %s", cu.words, by, cu.expl.why), sig)
+	case stranger:
+		if v.trustHarmless(cu) {
+			return
+		}
+		v.add(cu.lone, fmt.Sprintf("%s %s, whom nothing known explains", cu.words, by), sig)
+		if lineage.IaCClient(sig.Actor.UserAgent) {
+			v.add("iac_client", "the client calls itself "+lineage.Client(sig.Actor.UserAgent), sig)
+		}
+	default:
+		v.planned(cu)
+	}
+}
+
+// planned reports a cut that is explained, with the cause that fits who did it.
+func (v *view) planned(cu *cut) {
+	rule := cu.planned
+	switch {
+	case cu.expl.standing == service:
+		rule = "service_managed"
+	case rule == "key_disabled_by_owner" && cu.expl.standing == responder:
+		rule = "key_disabled_by_responder"
+	case rule == "owner_removed_provider":
+		// What the owner meant to remove is a fault only if it is still used.
+		v.add("deleted_by_owner", cu.words+" "+"by "+callerName(cu.sig.Actor)+": "+cu.expl.why, cu.sig).weight *= cu.expl.strength
+		return
+	}
+	it := v.add(rule, cu.words+" by "+callerName(cu.sig.Actor)+": "+cu.expl.why, cu.sig)
+	it.weight *= cu.expl.strength
+	if cu.sig.Kind == incident.UserDeleted {
+		it.cause = incident.KeyDisabledByOwner
+	}
+}
+
+// judgeQuarantine reports a quarantine. AWS attaches it when it has seen the
+// key in public; a responder who attaches it by hand contains.
+func (v *view) judgeQuarantine(cu *cut) {
+	name := "its quarantine policy"
+	if cu.sig.Policy != nil && cu.sig.Policy.Name != "" {
+		name = cu.sig.Policy.Name
+	}
+	if cu.expl.standing == responder {
+		v.add("key_disabled_by_responder", name+" was attached by "+callerName(cu.sig.Actor)+": "+cu.expl.why, cu.sig)
+		return
+	}
+	cu.expl = explanation{service, 1, "AWS contained it"}
+	v.add("quarantined", "AWS attached "+name+": the key was found in public", cu.sig)
+}
+
+// isRotation reports whether a key was switched off after a replacement had
+// been created for the same user and used from where the user usually is.
+func (v *view) isRotation(cu *cut) bool {
+	if cu.key == "" || cu.expl.standing == tainted {
+		return false
+	}
+	for _, made := range v.changes {
+		if made.Kind != incident.KeyCreated || made.Key == cu.key || !made.Time.Before(cu.sig.Time) || v.taint(made) != "" {
+			continue
+		}
+		home := v.usualWithout(made.Key, cu.sig.Time)
+		for _, u := range v.usesOfKey(made.Key) {
+			if u.First.Before(cu.sig.Time) && (!home.known() || home.networks[u.Network] || lineage.InsideAWS(u.SourceIP)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// usualWithout is where the user was with other keys than the given one.
+func (v *view) usualWithout(key string, t time.Time) profile {
+	pr := profile{networks: map[string]bool{}, clients: map[string]bool{}}
+	for _, u := range v.usesOf(v.who) {
+		if u.AccessKeyID != key && u.First.Before(t) {
+			pr.networks[u.Network], pr.clients[u.Client] = true, true
+		}
+	}
+	return pr
+}
+
+func orWord(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// clock writes a time as findings do.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

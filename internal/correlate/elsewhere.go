@@ -1,0 +1,197 @@
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+)
+
+// together is how close in time two places of one key must be to be told from
+// a person who moved.
+const together = 30 * time.Minute
+
+// sighting is one place where a key was used although it was at home in
+// another.
+type sighting struct {
+	rule Rule
+	home incident.Use // the latest use at home before
+	use  incident.Use
+}
+
+// elsewhereUse reports keys of the subject that were used in two places.
+func (v *view) elsewhereUse() {
+	seen := map[string]bool{}
+	for _, u := range v.usesOf(v.who) {
+		if u.AccessKeyID == "" || seen[u.AccessKeyID] {
+			continue
+		}
+		seen[u.AccessKeyID] = true
+		for _, s := range v.elsewhere(u.AccessKeyID) {
+			v.addUse(s.rule, fmt.Sprintf("key %s was used from %s (%s) and from %s (%s)",
+				u.AccessKeyID, s.home.SourceIP, s.home.Client, s.use.SourceIP, s.use.Client), s.use)
+			if s.use.Probe {
+				v.addUse("probe_from_new_network", "the first call from "+s.use.SourceIP+" was GetCallerIdentity", s.use)
+			}
+		}
+	}
+	for _, u := range v.usesOf(v.who) {
+		if lineage.AttackTool(u.Client) {
+			v.addUse("attack_tool", "the client calls itself "+u.Client+", from "+u.SourceIP, u)
+		}
+	}
+}
+
+// elsewhere lists the sightings of one key away from home, the gravest of each
+// network. Home is where the key was first used, and whatever the subject was
+// used to before. Services and private addresses are never elsewhere.
+func (v *view) elsewhere(key string) []sighting {
+	uses := slices.DeleteFunc(v.usesOfKey(key), func(u incident.Use) bool {
+		return u.Network == "" || lineage.InsideAWS(u.SourceIP) || v.trusted(u.SourceIP)
+	})
+	if len(uses) < 2 {
+		return nil
+	}
+	home := []incident.Use{}
+	clients := map[string]bool{}
+	usual := map[string]bool{uses[0].Network: true}
+	found := map[string]sighting{}
+	for _, u := range uses {
+		if _, judged := usual[u.Network]; !judged {
+			usual[u.Network] = v.usualFor(u.Principal, u.First).networks[u.Network]
+		}
+		if usual[u.Network] {
+			home = append(home, u)
+			clients[u.Client] = true
+			continue
+		}
+		if s, ok := v.sight(u, home, clients); ok {
+			if have, was := found[u.Network]; !was || v.table[s.rule].Weight > v.table[have.rule].Weight {
+				found[u.Network] = s
+			}
+		}
+	}
+	out := make([]sighting, 0, len(found))
+	for _, network := range sortedKeys(found) {
+		out = append(out, found[network])
+	}
+	return out
+}
+
+// sight compares a use in a strange network with those at home. A person moves
+// from one network to another with the same client, which is weak; a workload
+// does not move, and nobody is in two places with two clients.
+func (v *view) sight(u incident.Use, home []incident.Use, clients map[string]bool) (sighting, bool) {
+	var last incident.Use
+	overlaps := false
+	for _, h := range home {
+		if h.First.After(u.Last.Add(together)) {
+			continue
+		}
+		if last.First.IsZero() || h.Last.After(last.Last) {
+			last = h
+		}
+		overlaps = overlaps || h.Last.After(u.First) && !h.First.After(u.Last)
+	}
+	if last.First.IsZero() {
+		return sighting{}, false
+	}
+	otherClient := !clients[u.Client] && u.Client != ""
+	near := overlaps || u.First.Sub(last.Last) <= together
+	s := sighting{home: last, use: u}
+	switch {
+	case bound(u) && (overlaps || otherClient):
+		s.rule = "instance_session_elsewhere"
+	case bound(u):
+		s.rule = "instance_session_moved"
+	case otherClient && near:
+		s.rule = "key_in_two_places"
+	case near && !roaming(u):
+		s.rule = "key_moved"
+	default:
+		return sighting{}, false
+	}
+	return s, true
+}
+
+// bound reports whether a session belongs to a machine that stays where it is:
+// an instance by its session's name.
+func bound(u incident.Use) bool {
+	return strings.HasPrefix(u.SessionName, "i-") && len(u.SessionName) >= 10
+}
+
+// roaming reports whether a session's calls come from ever new addresses by
+// design, as those of functions outside a VPC do.
+func roaming(u incident.Use) bool { return strings.Contains(u.Credentials, ":function:") }
+
+// afterContainment finds calls that succeeded, and credentials that the subject
+// got itself, around a containment and from where it never was.
+func (v *view) afterContainment() {
+	for _, cu := range v.cuts {
+		if cu.reach == deniesAssume || cu.expl.standing == tainted || cu.sig.Kind == incident.RoleDeleted || cu.sig.Kind == incident.UserDeleted || v.rotated(cu) {
+			continue
+		}
+		pr := v.usualFor(v.who, cu.sig.Time)
+		v.succeeded(cu, pr)
+		v.armed(cu, pr)
+	}
+}
+
+func (v *view) rotated(cu *cut) bool { return cu.expl.why == "a rotation" }
+
+// succeeded finds calls that went through after the containment. A probe by
+// GetCallerIdentity always does: no policy can deny it.
+func (v *view) succeeded(cu *cut, pr profile) {
+	for _, u := range v.usesOf(v.who) {
+		if !u.First.After(cu.sig.Time) || u.First.Sub(cu.sig.Time) > evasionSpan {
+			continue
+		}
+		if how := v.compareUse(pr, u); how == newNetwork && (u.Probe || cu.key == "" || u.AccessKeyID != cu.key) {
+			v.addUse("evaded_new_network", fmt.Sprintf("after %s, %s was called from %s, where the principal never was", cu.words, u.Service, u.SourceIP), u)
+			return
+		}
+	}
+}
+
+func (v *view) compareUse(pr profile, u incident.Use) strangeness {
+	if !pr.known() || u.Network == "" {
+		return unknown
+	}
+	switch {
+	case !pr.networks[u.Network] && !lineage.InsideAWS(u.SourceIP) && !v.trusted(u.SourceIP):
+		return newNetwork
+	case u.Client != "" && len(pr.clients) > 0 && !pr.clients[u.Client]:
+		return newClient
+	}
+	return usual
+}
+
+// armed finds credentials that the contained principal got itself in the
+// minutes around its containment, by a call that it was not used to make.
+func (v *view) armed(cu *cut, pr profile) {
+	const around = 10 * time.Minute
+	for _, sig := range v.taken[v.who.Key()] {
+		if !v.seen(sig) || sig.Time.Sub(cu.sig.Time).Abs() > around || cu.sig == sig {
+			continue
+		}
+		how := v.compare(pr, sig.Actor.SourceIP, sig.Actor.UserAgent)
+		if how == usual || how == unknown && v.habit(sig, cu.sig.Time) {
+			continue
+		}
+		v.add("evaded_by_new_credentials", fmt.Sprintf("%s called %s within minutes of when %s", callerName(sig.Actor), sig.Operation, cu.words), sig)
+		return
+	}
+}
+
+// habit reports whether the principal had made the same call before.
+func (v *view) habit(sig *incident.Signal, t time.Time) bool {
+	for _, other := range v.taken[v.who.Key()] {
+		if other.Operation == sig.Operation && other.Time.Before(t.Add(-settled)) {
+			return true
+		}
+	}
+	return false
+}

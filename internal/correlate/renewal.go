@@ -1,0 +1,135 @@
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/interval"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+)
+
+// clockwork is the renewal clock of one source of the subject's sessions.
+type clockwork struct {
+	interval.Clock
+	sessions []lineage.Issuance
+}
+
+func (c clockwork) last() lineage.Issuance { return c.sessions[len(c.sessions)-1] }
+
+// clocks are the renewal clocks of the subject, by who asks under which name.
+func (v *view) clocks() []clockwork {
+	groups := map[string][]lineage.Issuance{}
+	for _, is := range v.issuances() {
+		groups[source(is)] = append(groups[source(is)], is)
+	}
+	var out []clockwork
+	for _, name := range sortedKeys(groups) {
+		list := groups[name]
+		at := make([]time.Time, len(list))
+		for n, is := range list {
+			at[n] = is.IssuedAt
+		}
+		if c, ok := interval.Renewals(at, v.end.at, interval.Options{MinBeats: 4}); ok {
+			out = append(out, clockwork{c, list})
+		}
+	}
+	return out
+}
+
+// source names who renews: the caller, with the session's name less the digits
+// that SDKs put in to make it unique. Services renew for each machine apart.
+func source(is lineage.Issuance) string {
+	name := is.Name
+	if !is.ByService {
+		name = strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return -1
+			}
+			return r
+		}, name)
+	}
+	return is.Caller.Principal.Key() + "|" + is.Subject + "|" + name
+}
+
+// notRenewed finds renewals that were established and stopped: while the
+// credential went on being used, or while the same role's others went on. A
+// service that simply stopped is no finding (CONTRACT ruling 13).
+func (v *view) notRenewed(expired []failure) {
+	clocks := v.clocks()
+	for _, c := range clocks {
+		if !c.Stopped {
+			continue
+		}
+		last := c.last()
+		var failed []*incident.Signal
+		for _, f := range expired {
+			if f.is.AccessKeyID == last.AccessKeyID && f.is.IssuedAt.Equal(last.IssuedAt) {
+				failed = append(failed, f.sig)
+			}
+		}
+		words := fmt.Sprintf("renewed every %s until %s, then no more", span(c.Period), clock(last.IssuedAt))
+		switch {
+		case len(failed) > 0:
+			v.add("renewal_stopped_in_use", words+"; its last key was still used after it had expired", failed...)
+		case v.usedToTheEnd(c):
+			v.addUse("renewal_stopped_in_use", words+"; its last key was used until it expired", v.lastUse(last))
+		case v.stoppedAlone(c, clocks):
+			it := v.add("renewal_stopped_alone", words+", while others of the same role went on")
+			it.first, it.last, it.count, it.origin = c.Due, c.Due, 1, last.EventID
+		}
+	}
+}
+
+func (v *view) lastUse(is lineage.Issuance) incident.Use {
+	var last incident.Use
+	for _, u := range v.usesOfKey(is.AccessKeyID) {
+		if u.Last.After(last.Last) {
+			last = u
+		}
+	}
+	return last
+}
+
+// usedToTheEnd reports whether the last credential was used past the time of
+// the missed renewal, up to its expiration, and life elsewhere went on.
+func (v *view) usedToTheEnd(c clockwork) bool {
+	last := c.last()
+	if last.ExpiresAt.IsZero() || last.ByService || !v.end.at.After(last.ExpiresAt) {
+		return false
+	}
+	u := v.lastUse(last)
+	return u.Last.After(c.Due) && last.ExpiresAt.Sub(u.Last) <= 10*time.Minute && v.last.After(last.ExpiresAt)
+}
+
+// stoppedAlone reports whether other renewals of the same role went on for at
+// least two periods. Instances and functions come and go, so they prove
+// nothing; nor does a source that was seen to stop working before.
+func (v *view) stoppedAlone(c clockwork, clocks []clockwork) bool {
+	last := c.last()
+	if last.ByService {
+		return false
+	}
+	if u := v.lastUse(last); !u.Last.IsZero() && u.Last.Before(c.Due) {
+		return false
+	}
+	others := 0
+	for _, o := range clocks {
+		if !o.Stopped && !o.last().ByService && o.last().IssuedAt.After(c.Due.Add(c.Period)) {
+			others++
+		}
+	}
+	return others >= 2
+}
+
+// sortedKeys lists a map's keys in order, so that nothing depends on the map's.
+func sortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

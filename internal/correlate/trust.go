@@ -1,0 +1,5 @@
+package correlate
+
+func (v *view) trust() {}
+
+func (v *view) trustHarmless(cu *cut) bool { return false }
