@@ -1,0 +1,253 @@
+package trail
+
+import (
+	"bytes"
+
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+)
+
+// form is the wrapping in which a value comes.
+type form uint8
+
+const (
+	formUnknown      form = iota
+	formRecord            // a CloudTrail record, bare
+	formEvent             // an EventBridge event
+	formList              // {"Records":…} or {"Events":…}, read whole
+	formLookup            // an event of a LookupEvents answer
+	formMessage           // an SQS message
+	formNotification      // an SNS notification
+	formDelivery          // an SNS record as Lambda receives it
+	formLogData           // a CloudWatch Logs subscription's payload, packed
+	formLogs              // the same, unpacked
+	formForeign           // something else that AWS delivers by the same ways
+)
+
+// formOf recognises an object by the members that only its form has.
+func formOf(v jsonscan.Value) form {
+	if v.Kind() != jsonscan.Object {
+		return formUnknown
+	}
+	has := func(name string) bool { return v.Get(name).Kind() != jsonscan.Missing }
+	switch {
+	case has("eventSource") || has("eventName"):
+		return formOfRecord(v)
+	case has("detail-type"):
+		return formEvent
+	case has("CloudTrailEvent"):
+		return formLookup
+	case has("messageId") && has("body"):
+		return formMessage
+	case has("Sns"):
+		return formDelivery
+	case has("Message") && v.Get("Type").Is("Notification"):
+		return formNotification
+	case has("awslogs"):
+		return formLogData
+	case has("logEvents"):
+		return formLogs
+	case has("Records") || has("Events"):
+		return formList
+	case foreign(has):
+		return formForeign
+	case has("eventVersion") && (has("userIdentity") || has("eventID") || has("eventTime")):
+		return formRecord
+	}
+	return formUnknown
+}
+
+// formOfRecord tells CloudTrail's records from what else Lambda receives in
+// lists called Records. Those have sources such as aws:sqs; CloudTrail's are
+// the services' host names.
+func formOfRecord(v jsonscan.Value) form {
+	source, _ := v.Get("eventSource").Plain()
+	if !bytes.HasPrefix(source, []byte("aws:")) {
+		return formRecord
+	}
+	if v.Get("body").Kind() != jsonscan.Missing {
+		return formMessage
+	}
+	return formForeign
+}
+
+// foreign recognises what lies beside CloudTrail's log files, or reaches the
+// same topics and functions, and says nothing about credentials.
+func foreign(has func(string) bool) bool {
+	for _, name := range []string{
+		"insightDetails",     // CloudTrail Insights
+		"digestStartTime",    // CloudTrail's digest files
+		"s3ObjectKey",        // CloudTrail's notice of a new log file
+		"configurationItems", // AWS Config's history and snapshots
+		"configurationItem",  // AWS Config's notices
+		"invokingEvent",      // AWS Config's rules
+		"AlarmName",          // CloudWatch alarms
+	} {
+		if has(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// handle decodes a value of whatever form.
+func (d *decoder) handle(v jsonscan.Value) {
+	switch formOf(v) {
+	case formRecord:
+		d.record(v, d.around)
+	case formEvent:
+		d.event(v)
+	case formList:
+		d.list(v)
+	case formLookup:
+		d.lookupEvent(v)
+	case formMessage:
+		d.unwrap(v.Get("body"), "body", envelope{})
+	case formDelivery:
+		d.unwrap(v.Get("Sns", "Message"), "Sns.Message", envelope{})
+	case formNotification:
+		d.unwrap(v.Get("Message"), "Message", envelope{})
+	case formLogData:
+		d.logData(v)
+	case formLogs:
+		d.logs(v)
+	case formForeign:
+		d.stats.Values++
+		d.stats.Irrelevant++
+	default:
+		d.unknown(v)
+	}
+}
+
+func (d *decoder) unknown(v jsonscan.Value) {
+	d.stats.Values++
+	if v.Kind() == jsonscan.Array {
+		d.reject(SkipTooDeep, "array within arrays")
+		return
+	}
+	d.reject(SkipUnknownShape, v.Kind().String())
+}
+
+// list decodes a list that was read whole, as one member of an object among
+// others.
+func (d *decoder) list(v jsonscan.Value) {
+	for _, name := range []string{"Records", "Events"} {
+		v.Get(name).Elements(func(_ int, e jsonscan.Value) bool {
+			d.handle(e)
+			return true
+		})
+	}
+}
+
+// record decodes what AWS recorded or found out.
+func (d *decoder) record(v jsonscan.Value, env envelope) {
+	d.stats.Values++
+	d.emit(decodeEvent(v, env, &d.out))
+}
+
+// emit passes on what was decoded to out, or counts why nothing was.
+func (d *decoder) emit(r rejection) {
+	switch {
+	case r.Reason != "":
+		d.reject(r.Reason, r.Detail)
+	case len(d.out.Signals) == 0 && len(d.out.Uses) == 0:
+		d.stats.Records++
+		d.stats.Irrelevant++
+	default:
+		d.stats.Records++
+		d.send()
+	}
+	d.out.Signals, d.out.Uses = d.out.Signals[:0], d.out.Uses[:0]
+}
+
+func (d *decoder) send() {
+	for i := range d.out.Signals {
+		d.sink.Signal(d.out.Signals[i])
+	}
+	for i := range d.out.Uses {
+		d.sink.Use(d.out.Uses[i])
+	}
+	d.stats.Signals += len(d.out.Signals)
+	d.stats.Uses += len(d.out.Uses)
+}
+
+// reject skips the value at hand.
+func (d *decoder) reject(reason SkipReason, detail string) { d.skip(d.at, reason, detail) }
+
+// event decodes an EventBridge event. AWS alone can send events whose source
+// starts with "aws."; what others send under CloudTrail's name is not believed.
+func (d *decoder) event(v jsonscan.Value) {
+	env := readEnvelope(v)
+	detail := v.Get("detail")
+	switch {
+	case env.Source == clientSource && env.DetailType == clientDetailType:
+		d.stats.Values++
+		d.emit(decodeClientFailure(detail, env, &d.out))
+	case !ofInterest(env, detail):
+		d.stats.Values++
+		d.stats.Irrelevant++
+	case detail.Kind() != jsonscan.Object:
+		d.stats.Values++
+		d.reject(SkipBadField, "detail")
+	default:
+		d.record(detail, env)
+	}
+}
+
+func readEnvelope(v jsonscan.Value) envelope {
+	env := envelope{
+		HasEnvelope: true,
+		Source:      v.Get("source").Str(),
+		DetailType:  v.Get("detail-type").Str(),
+		Account:     accountID(v.Get("account").Str()),
+		Region:      v.Get("region").Str(),
+		ID:          v.Get("id").Str(),
+	}
+	env.Time, _ = timeOf(v.Get("time"))
+	return env
+}
+
+// lookupEvent decodes one event of a LookupEvents answer: the record is in a
+// string, and what stands beside it can stand in for what the record lacks.
+func (d *decoder) lookupEvent(v jsonscan.Value) {
+	env := envelope{ID: v.Get("EventId").Str()}
+	env.Time, _ = timeOf(v.Get("EventTime"))
+	d.unwrap(v.Get("CloudTrailEvent"), "CloudTrailEvent", env)
+}
+
+// unwrap decodes what a string holds, in any form again. The envelope serves
+// bare records within.
+func (d *decoder) unwrap(v jsonscan.Value, field string, around envelope) {
+	switch {
+	case d.wraps >= maxWraps:
+		d.reject(SkipTooDeep, field)
+	case v.Kind() == jsonscan.Object || v.Kind() == jsonscan.Array: // was unwrapped by somebody else
+		d.unwrapped(v, around)
+	case v.Kind() != jsonscan.String || v.Is(""):
+		d.reject(SkipBadField, field)
+	default:
+		in := d.inside(around)
+		in.text = v.AppendText(in.text[:0])
+		in.inMemory(in.text)
+		in.run()
+	}
+}
+
+func (d *decoder) unwrapped(v jsonscan.Value, around envelope) {
+	in := d.inside(around)
+	in.inMemory(v.Raw())
+	in.run()
+}
+
+// inside is the decoder of what is wrapped in the value at hand.
+func (d *decoder) inside(around envelope) *decoder {
+	if d.inner == nil {
+		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, wraps: d.wraps + 1}
+	}
+	in := d.inner
+	in.around, in.outer = around, d.at
+	in.open, in.lost, in.cut = in.open[:0], false, false
+	if d.wraps > 0 {
+		in.outer = d.outer
+	}
+	return in
+}

@@ -1,0 +1,157 @@
+package trail
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/logline"
+)
+
+// The event that a client sends when its credentials are refused. CloudTrail
+// does not record such calls; nobody else could tell.
+const (
+	clientSource     = "trailverdict.client"
+	clientDetailType = "AWS Credential Failure"
+)
+
+const (
+	// maxCount bounds how many failures one report can claim: more than one
+	// client makes within the one second that a report is about.
+	maxCount = 100_000
+
+	// maxText bounds the names and descriptions that clients choose.
+	maxText = 512
+)
+
+// decodeClientFailure decodes the detail of a client's report.
+func decodeClientFailure(v jsonscan.Value, env envelope, out *decoded) rejection {
+	code := v.Get("errorCode").Str()
+	switch {
+	case v.Kind() != jsonscan.Object:
+		return rejection{SkipBadField, "detail"}
+	case code == "":
+		return rejection{SkipBadField, "errorCode"}
+	case !isCredentialCode(code):
+		return rejection{}
+	}
+	count, ok := countOf(v.Get("count"))
+	if !ok {
+		return rejection{SkipBadField, "count"}
+	}
+	at, ok := reportTime(v, env)
+	if !ok {
+		return rejection{Reason: SkipNoEventTime}
+	}
+	sig := incident.Signal{
+		ID:        reportID(v),
+		Account:   env.Account,
+		Region:    env.Region,
+		Time:      at,
+		Kind:      incident.CredentialFailed,
+		Feed:      incident.FromClient,
+		Operation: iamOperation(v.Get("operation").Str()),
+		Key:       issuedKey(v.Get("accessKeyId").Str()),
+		Workload:  shortText(v.Get("workload")),
+		ErrorCode: code,
+		Reason:    logline.ReasonOf(code, v.Get("errorMessage").Str()),
+		Count:     count,
+	}
+	failedAs(&sig, v.Get("principalArn").Str())
+	sig.Actor.SourceIP = shortText(v.Get("sourceIPAddress"))
+	sig.Actor.UserAgent = shortText(v.Get("userAgent"))
+	if sig.Key == "" && sig.Workload == "" && !sig.Target.Known() {
+		return rejection{Reason: SkipNoIdentity}
+	}
+	out.Signals = append(out.Signals, sig)
+	return rejection{}
+}
+
+// failedAs notes whose credential failed, if an ARN says so. The session of a
+// role speaks for the role.
+func failedAs(sig *incident.Signal, principalARN string) {
+	sig.Target, sig.Actor.SessionName, _ = principalOf(principalARN)
+	sig.Actor.Principal = sig.Target
+	if sig.Partition = sig.Target.Partition; sig.Partition == "" {
+		sig.Partition = partitionOf(sig.Region)
+	}
+}
+
+// reportTime is when the failure happened, by the client's clock. The bus's
+// stands in for one that is missing or no time at all.
+func reportTime(v jsonscan.Value, env envelope) (time.Time, bool) {
+	if t, ok := timeOf(v.Get("eventTime")); ok {
+		return t, true
+	}
+	return env.Time, !env.Time.IsZero()
+}
+
+// reportID is the client's own id for its report. The envelope's is another
+// one at each delivery, so without the client's the content is the identity.
+func reportID(v jsonscan.Value) string {
+	if id := shortText(v.Get("eventId")); id != "" {
+		return id
+	}
+	return hashID(v)
+}
+
+// countOf is how many failures a report folds.
+func countOf(v jsonscan.Value) (int, bool) {
+	if v.Kind() == jsonscan.Missing || v.Kind() == jsonscan.Null {
+		return 1, true
+	}
+	n, ok := v.Int()
+	if !ok || n < 1 {
+		return 0, false
+	}
+	return int(min(n, maxCount)), true
+}
+
+// issuedKey is s if it looks like the id of an access key that AWS issued.
+// Programs that know no key write all sorts of things in its place, and a
+// careless one might write the secret.
+func issuedKey(s string) string {
+	for _, prefix := range []string{"AKIA", "ASIA", "ABIA", "ACCA"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && rest != "" {
+			return keyID(s)
+		}
+	}
+	return ""
+}
+
+// iamOperation is s if it is a call in IAM's notation, such as sts:AssumeRole.
+func iamOperation(s string) string {
+	service, call, _ := strings.Cut(s, ":")
+	if service == "" || call == "" || len(s) > 128 || !alphanumeric(strings.ReplaceAll(service, "-", "")) || !alphanumeric(call) {
+		return ""
+	}
+	return s
+}
+
+// shortText is a text that a client chose, if it is fit to be shown: not
+// empty, no placeholder, no control characters, and cut to a bearable length.
+func shortText(v jsonscan.Value) string {
+	s := strings.TrimSpace(v.Str())
+	if s == "-" || strings.EqualFold(s, "null") || strings.EqualFold(s, "unknown") || strings.EqualFold(s, "none") || s == hidden {
+		return ""
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return ""
+	}
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return s
+}
+
+// ofInterest reports whether an event's detail is to be decoded as AWS's word.
+func ofInterest(env envelope, detail jsonscan.Value) bool {
+	if env.Source != "" && !strings.HasPrefix(env.Source, "aws.") {
+		return false
+	}
+	return strings.HasSuffix(env.DetailType, "via CloudTrail") ||
+		env.Source == "aws.guardduty" || env.Source == "aws.health" ||
+		formOf(detail) == formRecord
+}

@@ -1,0 +1,212 @@
+package trail
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/logline"
+)
+
+// maxLogData bounds what a subscription's payload may unpack to. CloudWatch
+// Logs itself sends at most 1 MB, packed at about 10:1.
+const maxLogData = 16 << 20
+
+// logData unpacks a CloudWatch Logs subscription's payload. It may hold log
+// data and nothing else: a payload within a payload has no use but to explode.
+func (d *decoder) logData(v jsonscan.Value) {
+	b, reason := unpack(v.Get("awslogs", "data"))
+	if reason != "" {
+		d.stats.Values++
+		d.reject(reason, "awslogs.data")
+		return
+	}
+	var fields jsonscan.Fields
+	logs, _, err := fields.Next(b)
+	switch {
+	case errors.Is(err, jsonscan.ErrTooDeep):
+		d.reject(SkipTooDeep, "awslogs.data")
+	case err != nil:
+		d.reject(SkipSyntax, "awslogs.data: "+syntaxDetail(err))
+	case formOf(logs) != formLogs:
+		d.reject(SkipUnknownShape, "awslogs.data")
+	default:
+		d.logs(logs)
+	}
+}
+
+// unpack undoes base64 and gzip.
+func unpack(v jsonscan.Value) ([]byte, SkipReason) {
+	text := v.AppendText(nil)
+	if len(text) == 0 {
+		return nil, SkipBadField
+	}
+	packed := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(packed, text)
+	if err != nil {
+		return nil, SkipDecompress
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed[:n]))
+	if err != nil {
+		return nil, SkipDecompress
+	}
+	b, err := io.ReadAll(io.LimitReader(z, maxLogData+1))
+	switch {
+	case len(b) > maxLogData:
+		return nil, SkipTooLarge
+	case err != nil:
+		return nil, SkipDecompress
+	}
+	return b, ""
+}
+
+// logSource is where log events come from.
+type logSource struct {
+	account, group, stream string
+}
+
+// logs decodes unpacked log data. CloudWatch Logs sends control messages to
+// see whether the subscription is there.
+func (d *decoder) logs(v jsonscan.Value) {
+	if !v.Get("messageType").Is("DATA_MESSAGE") {
+		d.stats.Values++
+		d.stats.Irrelevant++
+		return
+	}
+	src := logSource{
+		account: accountID(v.Get("owner").Str()),
+		group:   v.Get("logGroup").Str(),
+		stream:  v.Get("logStream").Str(),
+	}
+	v.Get("logEvents").Elements(func(_ int, e jsonscan.Value) bool {
+		d.logEvent(e, src)
+		return true
+	})
+}
+
+// logEvent decodes one log event. If its message is a record or an event, as
+// trails and buses that write to a log group leave there, it is decoded as such,
+// and the session token that AWS put into it is no exposure.
+func (d *decoder) logEvent(e jsonscan.Value, src logSource) {
+	message := e.Get("message")
+	if message.Kind() != jsonscan.String {
+		d.stats.Values++
+		d.reject(SkipBadField, "message")
+		return
+	}
+	at, _ := timeOf(e.Get("timestamp"))
+	in := d.inside(envelope{Account: src.account, Time: at})
+	in.text = message.AppendText(in.text[:0])
+	if v, ok := in.recorded(); ok {
+		in.handle(v)
+		return
+	}
+	d.stats.Values++
+	d.logLine(string(in.text), e, src, at)
+}
+
+// recorded reads d's text as a record or an event.
+func (d *decoder) recorded() (jsonscan.Value, bool) {
+	if !bytes.HasPrefix(bytes.TrimLeft(d.text, " \t\r\n"), []byte("{")) {
+		return jsonscan.Value{}, false
+	}
+	v, n, err := d.fields.Next(d.text)
+	if err != nil || spaceEnd(d.text, n) != len(d.text) {
+		return jsonscan.Value{}, false
+	}
+	f := formOf(v)
+	return v, f == formRecord || f == formEvent
+}
+
+// logLine reads what a program wrote, and forgets it.
+func (d *decoder) logLine(message string, e jsonscan.Value, src logSource, at time.Time) {
+	facts := logline.Read(message)
+	if len(facts) == 0 {
+		d.stats.Irrelevant++
+		return
+	}
+	id := src.eventID(e, message)
+	for i, fact := range facts {
+		sig := src.signal(fact, at)
+		if sig.Time.IsZero() {
+			d.reject(SkipNoEventTime, "timestamp")
+			return
+		}
+		if sig.ID == "" {
+			sig.ID = id
+			if i > 0 {
+				sig.ID = fmt.Sprintf("%s#%d", id, i)
+			}
+		}
+		if sig.Key == "" && sig.Workload == "" && !sig.Target.Known() {
+			d.reject(SkipNoIdentity, "")
+			continue
+		}
+		d.out.Signals = append(d.out.Signals, sig)
+	}
+	d.send()
+	d.out.Signals = d.out.Signals[:0]
+}
+
+// signal makes of a fact a signal. Our own line may say when it happened and
+// under which id; where that is known, a report that reached us by the bus as
+// well is one with this.
+func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
+	sig := incident.Signal{
+		ID:        fact.EventID,
+		Account:   src.account,
+		Time:      fact.Time,
+		Kind:      incident.CredentialFailed,
+		Feed:      incident.FromLogs,
+		Operation: fact.Operation,
+		Key:       fact.KeyID,
+		Workload:  fact.Workload,
+		ErrorCode: fact.Code,
+		Reason:    fact.Reason,
+		Count:     max(fact.Count, 1),
+	}
+	if sig.Time.IsZero() {
+		sig.Time = at
+	}
+	if sig.Workload == "" {
+		sig.Workload = src.workload()
+	}
+	failedAs(&sig, fact.PrincipalARN)
+	sig.Actor.SourceIP, sig.Actor.UserAgent = fact.SourceIP, fact.UserAgent
+	if fact.Exposure != nil {
+		sig.Kind = incident.CredentialExposed
+		sig.Exposure = &incident.Exposure{What: fact.Exposure.What, Where: src.group}
+	}
+	return sig
+}
+
+// workload is the program that writes to a log group: the function, by the
+// name that Lambda gives its group, and the group itself otherwise.
+func (src logSource) workload() string {
+	if name, ok := strings.CutPrefix(src.group, "/aws/lambda/"); ok && name != "" {
+		return name
+	}
+	return src.group
+}
+
+// eventID names a log event within its account, as a reader can find it again.
+func (src logSource) eventID(e jsonscan.Value, message string) string {
+	if id := e.Get("id").Str(); id != "" {
+		return src.group + ":" + id
+	}
+	h := sha256.New()
+	for _, part := range []string{src.group, src.stream, string(e.Get("timestamp").Raw()), message} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return src.group + ":sha256:" + hex.EncodeToString(h.Sum(nil)[:16])
+}
