@@ -18,7 +18,8 @@ type cut struct {
 	users  []string  // of the role's sessions only these; empty: all
 	key    string    // only this key; empty: all
 	expl   explanation
-	words  string // what happened, for a sentence
+	words  string         // what happened, for a sentence
+	hit    incident.Cause // of an attack, where calls failed after it
 
 	planned, lone, failed, taint Rule
 }
@@ -163,15 +164,29 @@ func (v *view) judgeCut(cu *cut) {
 	case tainted:
 		v.add(cu.taint, fmt.Sprintf("%s %s; %s", cu.words, by, cu.expl.why), sig)
 	case stranger:
-		if v.trustHarmless(cu) {
-			return
-		}
-		v.add(cu.lone, fmt.Sprintf("%s %s, whom nothing known explains", cu.words, by), sig)
+		// What it amounts to depends on whether anything fails after it.
 		if lineage.IaCClient(sig.Actor.UserAgent) {
 			v.add("iac_client", "the client calls itself "+lineage.Client(sig.Actor.UserAgent), sig)
 		}
 	default:
 		v.planned(cu)
+	}
+}
+
+// strangers reports the cuts that nobody known made: as part of an attack where
+// calls failed after them, otherwise as something that needs a person.
+func (v *view) strangers() {
+	for _, cu := range v.cuts {
+		if cu.expl.standing != stranger || cu.lone == "" {
+			continue
+		}
+		fact := fmt.Sprintf("%s by %s, whom nothing known explains", cu.words, callerName(cu.sig.Actor))
+		switch {
+		case cu.hit != "":
+			v.add("cut_by_stranger", fact, cu.sig).cause = cu.hit
+		case !v.trustHarmless(cu):
+			v.add(cu.lone, fact, cu.sig)
+		}
 	}
 }
 
@@ -220,9 +235,9 @@ func (v *view) isRotation(cu *cut) bool {
 		if made.Kind != incident.KeyCreated || made.Key == cu.key || !made.Time.Before(cu.sig.Time) || v.taint(made) != "" {
 			continue
 		}
-		home := v.usualWithout(made.Key, cu.sig.Time)
+		home := v.networksWithout(made.Key, cu.sig.Time)
 		for _, u := range v.usesOfKey(made.Key) {
-			if u.First.Before(cu.sig.Time) && (!home.known() || home.networks[u.Network] || lineage.InsideAWS(u.SourceIP)) {
+			if u.First.Before(cu.sig.Time) && (len(home) == 0 || home[u.Network] || lineage.InsideAWS(u.SourceIP)) {
 				return true
 			}
 		}
@@ -230,15 +245,16 @@ func (v *view) isRotation(cu *cut) bool {
 	return false
 }
 
-// usualWithout is where the user was with other keys than the given one.
-func (v *view) usualWithout(key string, t time.Time) profile {
-	pr := profile{networks: map[string]bool{}, clients: map[string]bool{}}
+// networksWithout are the networks where the user was with other keys than the
+// given one.
+func (v *view) networksWithout(key string, t time.Time) map[string]bool {
+	networks := map[string]bool{}
 	for _, u := range v.usesOf(v.who) {
-		if u.AccessKeyID != key && u.First.Before(t) {
-			pr.networks[u.Network], pr.clients[u.Client] = true, true
+		if u.AccessKeyID != key && u.First.Before(t) && u.Network != "" {
+			networks[u.Network] = true
 		}
 	}
-	return pr
+	return networks
 }
 
 func orWord(s, otherwise string) string {

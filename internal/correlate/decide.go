@@ -23,6 +23,7 @@ func (v *view) judge() {
 	v.audit()
 	v.failures()
 	v.denials()
+	v.strangers()
 	v.elsewhereUse()
 	v.afterContainment()
 }

@@ -99,7 +99,7 @@ func (v *view) afterCut(cu *cut, denied []*incident.Signal) {
 	pr := v.usualFor(v.who, cu.sig.Time)
 	var at [newNetwork + 1][]*incident.Signal
 	for _, sig := range denied {
-		how := v.compare(pr, sig.Actor.SourceIP, sig.Actor.UserAgent)
+		how := v.compareActor(pr, sig.Actor)
 		if v.assumes(sig) {
 			how = usual // the caller is somebody else, with a place of its own
 		}
@@ -141,6 +141,7 @@ func (v *view) hit(cu *cut, list []*incident.Signal, how string) {
 	case stranger, tainted:
 		if len(soon) > 0 && cu.failed != "" {
 			v.add(cu.failed, fmt.Sprintf("%s %s within %s after %s", calls(total(soon)), how, span(v.settings.Thresholds.Correlation), cu.words), soon...)
+			cu.hit = v.table[cu.failed].Cause
 			return
 		}
 		it := v.add("late_failures_after_cutoff", fmt.Sprintf("%s %s, the first %s after %s", calls(total(late)), how, span(late[0].Time.Sub(cu.sig.Time)), cu.words), late...)
@@ -368,7 +369,7 @@ func (v *view) enumeration(run []*incident.Signal) {
 		if len(actions) < enumerationActions || len(services) < enumerationServices {
 			continue
 		}
-		if how := v.compare(pr, sig.Actor.SourceIP, sig.Actor.UserAgent); how == newNetwork || how == newClient {
+		if how := v.compareActor(pr, sig.Actor); how == newNetwork || how == newClient {
 			v.add("enumeration", fmt.Sprintf("%d different actions on %d services were denied within %s, from %s", len(actions), len(services), span(enumerationSpan), sig.Actor.SourceIP), run[from:k+1]...)
 			return
 		}

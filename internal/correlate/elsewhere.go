@@ -61,7 +61,7 @@ func (v *view) elsewhere(key string) []sighting {
 	found := map[string]sighting{}
 	for _, u := range uses {
 		if _, judged := usual[u.Network]; !judged {
-			usual[u.Network] = v.usualFor(u.Principal, u.First).networks[u.Network]
+			usual[u.Network] = v.usualFor(u.Principal, u.First).network(u.Network)
 		}
 		if usual[u.Network] {
 			home = append(home, u)
@@ -156,19 +156,6 @@ func (v *view) succeeded(cu *cut, pr profile) {
 	}
 }
 
-func (v *view) compareUse(pr profile, u incident.Use) strangeness {
-	if !pr.known() || u.Network == "" {
-		return unknown
-	}
-	switch {
-	case !pr.networks[u.Network] && !lineage.InsideAWS(u.SourceIP) && !v.trusted(u.SourceIP):
-		return newNetwork
-	case u.Client != "" && len(pr.clients) > 0 && !pr.clients[u.Client]:
-		return newClient
-	}
-	return usual
-}
-
 // armed finds credentials that the contained principal got itself in the
 // minutes around its containment, by a call that it was not used to make.
 func (v *view) armed(cu *cut, pr profile) {
@@ -177,7 +164,7 @@ func (v *view) armed(cu *cut, pr profile) {
 		if !v.seen(sig) || sig.Time.Sub(cu.sig.Time).Abs() > around || cu.sig == sig {
 			continue
 		}
-		how := v.compare(pr, sig.Actor.SourceIP, sig.Actor.UserAgent)
+		how := v.compareActor(pr, sig.Actor)
 		if how == usual || how == unknown && v.habit(sig, cu.sig.Time) {
 			continue
 		}

@@ -99,11 +99,11 @@ func (v *view) addedByStranger(sig *incident.Signal, fact string, deeds map[stri
 	if sig.Key == "" {
 		return
 	}
-	home := v.usualWithout(sig.Key, v.end.at)
+	home := v.networksWithout(sig.Key, v.end.at)
 	for _, u := range v.usesOfKey(sig.Key) {
 		switch {
-		case u.Network == "" || !home.known():
-		case home.networks[u.Network]:
+		case u.Network == "" || len(home) == 0:
+		case home[u.Network]:
 			v.addUse("added_key_used_at_home", "the new key is used from "+u.SourceIP+", where the user is usually", u)
 			return
 		default:

@@ -60,6 +60,7 @@ var Weights = []Row{
 	{"failures_after_deletion", toC, incident.RoleDeletedByStranger, 3.2, false, "calls failed within the hour after a deletion that nothing explains", "CONTRACT section 2"},
 	{"failures_after_user_deleted", toC, incident.KeyDisabledByStranger, 3.2, false, "calls failed within the hour after the user was deleted by somebody unexplained", "CONTRACT section 2"},
 	{"failures_after_provider_removed", toC, incident.ProviderRemovedByStranger, 3.2, false, "federation failed within the hour after somebody unexplained removed the identity provider", "CONTRACT section 2"},
+	{"cut_by_stranger", toC, incident.RevokedByStranger, 0.6, false, "nobody known made the change that calls failed after", "CONTRACT section 2"},
 	{"late_failures_after_cutoff", toI, incident.UnexplainedRevocation, 1, false, "calls failed, but long after an unexplained cut-off", "CONTRACT section 2"},
 
 	// The actor is compromised itself.
@@ -103,7 +104,7 @@ var Weights = []Row{
 	// Explained changes.
 	{"revoked_by_responder", toP, incident.RevokedByResponder, 3.5, false, "a responder revoked the sessions", "aws-facts 13"},
 	{"key_disabled_by_responder", toP, incident.KeyDisabledByResponder, 3.5, false, "a responder switched the key off", "aws-facts 13"},
-	{"containment_lifted", toP, incident.ContainmentLifted, 3.5, false, "who contained it, a responder or a deployer lifted the containment", "aws-facts 13"},
+	{"containment_lifted", toP, incident.ContainmentLifted, 3.6, false, "who contained it, a responder or a deployer lifted the containment", "aws-facts 13"},
 	{"audit_changed_by_owner", toP, incident.AuditChangedByOwner, 3.5, false, "the trail's owner changed it", "CONTRACT section 2"},
 	{"rotation", toP, incident.KeyRotated, 5, false, "a replacement was created and used before the key was switched off", "CONTRACT section 2; aws-facts 13"},
 	{"key_disabled_by_owner", toP, incident.KeyDisabledByOwner, 3.5, false, "the key's owner switched it off", "CONTRACT section 2"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/policy"
 )
 
 // world is the evidence, sorted and indexed. Nothing in it depends on the order
@@ -21,16 +22,18 @@ type world struct {
 	graph     *lineage.Graph
 	signals   []*incident.Signal
 	subjects  map[string]*subject
-	byActor   map[string][]*incident.Signal // identity changes, by the actor's Principal.Key
-	audits    map[string][]*incident.Signal // what was done to the trail, by the actor's Principal.Key
-	taken     map[string][]*incident.Signal // credentials that a principal got itself, by its Principal.Key
-	marked    map[string][]*incident.Signal // signs of compromise, by the subject's Principal.Key
-	uses      map[string][]incident.Use     // by Principal.Key, by First
-	keyUses   map[string][]incident.Use     // by access key id, by First
-	providers map[string][]*incident.Signal // by lineage.ProviderHost
-	policies  map[string][]*incident.Signal // what was written to a managed policy, by ARN
-	told      map[*incident.Signal]bool     // provider changes told by the findings of roles
-	last      time.Time                     // time of the last thing that happened
+	byActor   map[string][]*incident.Signal          // identity changes, by the actor's Principal.Key
+	audits    map[string][]*incident.Signal          // what was done to the trail, by the actor's Principal.Key
+	taken     map[string][]*incident.Signal          // credentials that a principal got itself, by its Principal.Key
+	marked    map[string][]*incident.Signal          // signs of compromise, by the subject's Principal.Key
+	uses      map[string][]incident.Use              // by Principal.Key, by First
+	keyUses   map[string][]incident.Use              // by access key id, by First
+	providers map[string][]*incident.Signal          // by lineage.ProviderHost
+	policies  map[string][]*incident.Signal          // what was written to a managed policy, by ARN
+	told      map[*incident.Signal]bool              // provider changes told by the findings of roles
+	known     map[string]*haunts                     // where principals were seen, by Principal.Key
+	assessed  map[*incident.Signal]policy.Assessment // trust policies against the one before
+	last      time.Time                              // time of the last thing that happened
 }
 
 // subject is a principal with everything that was observed about it.
@@ -56,6 +59,8 @@ func newWorld(e Evidence, s incident.Settings) *world {
 		keyUses:   map[string][]incident.Use{},
 		providers: map[string][]*incident.Signal{},
 		policies:  map[string][]*incident.Signal{},
+		assessed:  map[*incident.Signal]policy.Assessment{},
+		known:     map[string]*haunts{},
 		told:      map[*incident.Signal]bool{},
 	}
 	uses := foldUses(e.Uses)
