@@ -148,13 +148,14 @@ func (v *view) hit(cu *cut, list []*incident.Signal, how string) {
 		if lone := v.table[cu.lone]; lone.Cause != "" {
 			it.cause = lone.Cause
 		}
-	default:
+	case owner, responder, service:
+		if cu.planned == "owner_removed_provider" {
+			v.add("owner_removed_provider", fmt.Sprintf("%s to federate %s since %s by %s", calls(total(list)), how, cu.words, callerName(cu.sig.Actor)), list...)
+			return
+		}
 		it := v.add("aftermath", fmt.Sprintf("%s %s after %s: whoever used it has not taken new credentials", calls(total(list)), how, cu.words), list...)
 		it.cause = v.plannedCause(cu)
 		it.broke = total(list) >= 2
-		if cu.planned == "owner_removed_provider" {
-			v.add("owner_removed_provider", "federation fails since "+cu.words, list...)
-		}
 	}
 }
 

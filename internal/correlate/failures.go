@@ -136,8 +136,6 @@ func byText(sig *incident.Signal) why {
 	switch {
 	case sig.Reason == incident.ReasonClockSkew, sig.ErrorCode == "RequestTimeTooSkewed", sig.ErrorCode == "RequestExpired":
 		return skewed
-	case sig.Reason == incident.ReasonProviderMissing:
-		return noProvider
 	case sig.ErrorCode == "SignatureDoesNotMatch", sig.ErrorCode == "InvalidSignatureException", sig.ErrorCode == "IncompleteSignature":
 		return badSignature
 	case sig.Reason == incident.ReasonRegionNotEnabled:
@@ -164,7 +162,7 @@ func federated(sig *incident.Signal) bool {
 	case "InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError":
 		return true
 	}
-	return false
+	return sig.Reason == incident.ReasonProviderMissing
 }
 
 func (v *view) federation(sig *incident.Signal) (why, *cut) {
@@ -174,6 +172,8 @@ func (v *view) federation(sig *incident.Signal) (why, *cut) {
 	switch {
 	case saysExpired(sig):
 		return federationOver, nil
+	case sig.Reason == incident.ReasonProviderMissing:
+		return noProvider, nil
 	case sig.Reason == incident.ReasonProviderDown, sig.ErrorCode == "IDPCommunicationError", sig.ErrorCode == "IDPRejectedClaim":
 		return providerDown, nil
 	}
@@ -212,8 +212,10 @@ func (v *view) providerCut(sig *incident.Signal) *cut {
 	cu.expl = pv.explain(found)
 	v.cuts = append(v.cuts, cu)
 	slices.SortStableFunc(v.cuts, func(a, b *cut) int { return compareSignals(a.sig, b.sig) })
-	pv.judgeCut(cu)
-	v.items = append(v.items, pv.items...)
+	if !cu.expl.explains() {
+		pv.judgeCut(cu)
+		v.items = append(v.items, pv.items...)
+	}
 	v.told[found] = true
 	return cu
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // notices reports what others found out about the subject's credentials.
@@ -96,18 +97,25 @@ func (v *view) addedByStranger(sig *incident.Signal, fact string, deeds map[stri
 	if len(deeds[actor]) == 2 {
 		v.add("credentials_added_twice", callerName(sig.Actor)+" opened a second way in to the same user", sig)
 	}
-	if sig.Key == "" {
-		return
+	v.usedSince(sig)
+}
+
+// usedSince judges the first use of what was added: the new key, or for a
+// password the first use from where the user never was before.
+func (v *view) usedSince(sig *incident.Signal) {
+	uses, until := v.usesOf(v.who), sig.Time
+	if sig.Key != "" {
+		uses, until = v.usesOfKey(sig.Key), v.end.at
 	}
-	home := v.networksWithout(sig.Key, v.end.at)
-	for _, u := range v.usesOfKey(sig.Key) {
+	home := v.networksWithout(sig.Key, until)
+	for _, u := range uses {
 		switch {
-		case u.Network == "" || len(home) == 0:
-		case home[u.Network]:
-			v.addUse("added_key_used_at_home", "the new key is used from "+u.SourceIP+", where the user is usually", u)
+		case u.Network == "" || len(home) == 0 || u.First.Before(sig.Time):
+		case !home[u.Network] && !lineage.InsideAWS(u.SourceIP) && !v.trusted(u.SourceIP):
+			v.addUse("added_key_used_elsewhere", "since then "+v.who.Name+" was used from "+u.SourceIP+", where it never was before", u)
 			return
-		default:
-			v.addUse("added_key_used_elsewhere", "the new key was used from "+u.SourceIP+", where the user never was", u)
+		case sig.Key != "":
+			v.addUse("added_key_used_at_home", "the new key is used from "+u.SourceIP+", where the user is usually", u)
 			return
 		}
 	}

@@ -19,10 +19,11 @@ type clockwork struct {
 
 func (c clockwork) last() lineage.Issuance { return c.sessions[len(c.sessions)-1] }
 
-// clocks are the renewal clocks of the subject, by who asks under which name.
-func (v *view) clocks() []clockwork {
+// clocksOf are the renewal clocks among issuances, by who asks for whom under
+// which name.
+func (v *view) clocksOf(list []lineage.Issuance) []clockwork {
 	groups := map[string][]lineage.Issuance{}
-	for _, is := range v.issuances() {
+	for _, is := range list {
 		groups[source(is)] = append(groups[source(is)], is)
 	}
 	var out []clockwork
@@ -51,18 +52,15 @@ func source(is lineage.Issuance) string {
 			return r
 		}, name)
 	}
-	return is.Caller.Principal.Key() + "|" + is.Subject + "|" + name
+	return is.Owner.Key() + "|" + is.Caller.Principal.Key() + "|" + is.Subject + "|" + name
 }
 
 // notRenewed finds renewals that were established and stopped: while the
 // credential went on being used, or while the same role's others went on. A
 // service that simply stopped is no finding (CONTRACT ruling 13).
 func (v *view) notRenewed(expired []failure) {
-	clocks := v.clocks()
+	clocks := v.clocksOf(v.issuances())
 	for _, c := range clocks {
-		if !c.Stopped {
-			continue
-		}
 		last := c.last()
 		var failed []*incident.Signal
 		for _, f := range expired {
@@ -72,15 +70,22 @@ func (v *view) notRenewed(expired []failure) {
 		}
 		words := fmt.Sprintf("renewed every %s until %s, then no more", span(c.Period), clock(last.IssuedAt))
 		switch {
-		case len(failed) > 0:
+		case len(failed) > 0 && v.overdue(c):
 			v.add("renewal_stopped_in_use", words+"; its last key was still used after it had expired", failed...)
+		case !c.Stopped:
 		case v.usedToTheEnd(c):
 			v.addUse("renewal_stopped_in_use", words+"; its last key was used until it expired", v.lastUse(last))
 		case v.stoppedAlone(c, clocks):
-			it := v.add("renewal_stopped_alone", words+", while others of the same role went on")
+			it := v.add("renewal_stopped_alone", words+", while its neighbours went on")
 			it.first, it.last, it.count, it.origin = c.Due, c.Due, 1, last.EventID
 		}
 	}
+}
+
+// overdue reports whether a renewal was missed. Where the last key was seen to
+// fail after its end, missing one beat by more than its jitter is enough.
+func (v *view) overdue(c clockwork) bool {
+	return c.Stopped || v.end.at.After(c.NextExpected.Add(max(3*c.Jitter, c.Period/10)))
 }
 
 func (v *view) lastUse(is lineage.Issuance) incident.Use {
@@ -104,9 +109,10 @@ func (v *view) usedToTheEnd(c clockwork) bool {
 	return u.Last.After(c.Due) && last.ExpiresAt.Sub(u.Last) <= 10*time.Minute && v.last.After(last.ExpiresAt)
 }
 
-// stoppedAlone reports whether other renewals of the same role went on for at
-// least two periods. Instances and functions come and go, so they prove
-// nothing; nor does a source that was seen to stop working before.
+// stoppedAlone reports whether a neighbour's renewals went on for at least
+// three periods: another source of the same role, or another role that the same
+// caller renews at the same pace. Instances and functions come and go, so they
+// prove nothing; nor does a source that was seen to stop working before.
 func (v *view) stoppedAlone(c clockwork, clocks []clockwork) bool {
 	last := c.last()
 	if last.ByService {
@@ -115,13 +121,11 @@ func (v *view) stoppedAlone(c clockwork, clocks []clockwork) bool {
 	if u := v.lastUse(last); !u.Last.IsZero() && u.Last.Before(c.Due) {
 		return false
 	}
-	others := 0
-	for _, o := range clocks {
-		if !o.Stopped && !o.last().ByService && o.last().IssuedAt.After(c.Due.Add(c.Period)) {
-			others++
-		}
-	}
-	return others >= 2
+	neighbours := append(clocks, v.clocksOf(issuedUntil(v.graph.By(last.Caller.Principal), v.end.at))...)
+	return slices.ContainsFunc(neighbours, func(n clockwork) bool {
+		pace := (n.Period - c.Period).Abs() <= c.Period/5
+		return pace && !n.Stopped && !n.last().ByService && n.last().IssuedAt.After(c.Due.Add(2*c.Period))
+	})
 }
 
 // sortedKeys lists a map's keys in order, so that nothing depends on the map's.

@@ -62,12 +62,22 @@ func (v *view) opened(sig *incident.Signal, a policy.Assessment) {
 	for _, cu := range v.cuts {
 		if cu.sig == sig {
 			cu.hit = incident.TrustOpened
+			v.retell(cu)
 		}
 	}
 	for _, came := range after(v.signals, sig.Time) {
 		if came.Kind == incident.SessionIssued && admitted(a, came) {
 			v.add("assumed_by_stranger", callerName(came.Actor)+orWord(prefixed(" of account ", came.Actor.Account), "")+" assumed the role from "+orWord(came.Actor.SourceIP, "an unknown address"), came)
 			return
+		}
+	}
+}
+
+// retell gives what was said of the actor the cause of the opening.
+func (v *view) retell(cu *cut) {
+	for n := range v.items {
+		if it := &v.items[n]; it.rule == cu.taint && len(it.signals) > 0 && it.signals[0] == cu.sig {
+			it.cause = incident.TrustOpened
 		}
 	}
 }

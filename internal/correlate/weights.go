@@ -32,7 +32,7 @@ const (
 // signals show it: a thousand failures say no more about why than ten do.
 var Weights = []Row{
 	// Others know that it is stolen.
-	{"quarantined", toC, incident.QuarantinedByAWS, 5, true, "AWS attached its compromised-key quarantine policy", "aws-facts 2.2, 13"},
+	{"quarantined", toC, incident.QuarantinedByAWS, 5.2, true, "AWS attached its compromised-key quarantine policy", "aws-facts 2.2, 13"},
 	{"exposure_notice", toC, incident.TokenExposed, 5, true, "AWS Health reports the credential as exposed", "aws-facts 2.2, 13"},
 	{"threat_strong", toC, incident.UsedFromElsewhere, 5, true, "GuardDuty saw the key exfiltrated or used by a known attacker", "aws-facts 12, 13"},
 	{"threat_moderate", toC, incident.UsedFromElsewhere, 3, false, "GuardDuty saw reconnaissance or attack tools on the key", "aws-facts 12"},
@@ -121,7 +121,7 @@ var Weights = []Row{
 	{"refresh_rhythm_lifetime", toX, incident.RefreshBug, 5.2, false, "failures recur at an interval that is a credential lifetime", "aws-facts 13; performance 4"},
 	{"refresh_rhythm", toX, incident.RefreshBug, 4, false, "failures recur at a predictable interval", "CONTRACT section 2; performance 4"},
 	{"renewal_stopped_in_use", toX, incident.NotRenewed, 5, false, "an established renewal stopped and the credential went on being used", "CONTRACT ruling 13"},
-	{"renewal_stopped_alone", toX, incident.NotRenewed, 2.6, false, "a renewal stopped while the same role's other renewals went on", "CONTRACT ruling 13"},
+	{"renewal_stopped_alone", toX, incident.NotRenewed, 2.6, false, "a renewal stopped while those of its neighbours went on", "CONTRACT ruling 13"},
 
 	// Misconfiguration.
 	{"clock_skew", toM, incident.ClockSkew, 4, false, "the signature's time was refused", "aws-facts 1.2, 14"},

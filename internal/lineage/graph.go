@@ -35,6 +35,7 @@ type Graph struct {
 	issued    map[string][]Issuance                    // by access key id, oldest first
 	children  map[string][]Issuance                    // by parent key
 	byOwner   map[string][]Issuance                    // by owner's Principal.Key
+	byCaller  map[string][]Issuance                    // by the caller's Principal.Key
 	owners    map[string][]owned                       // by access key id
 	workloads map[string]map[string]incident.Principal // by workload's Principal.Key
 	names     map[string]incident.Principal            // best known spelling by Principal.Key
@@ -52,6 +53,7 @@ func Build(signals []incident.Signal, uses []incident.Use) *Graph {
 		issued:    map[string][]Issuance{},
 		children:  map[string][]Issuance{},
 		byOwner:   map[string][]Issuance{},
+		byCaller:  map[string][]Issuance{},
 		owners:    map[string][]owned{},
 		workloads: map[string]map[string]incident.Principal{},
 		names:     map[string]incident.Principal{},
@@ -68,7 +70,7 @@ func Build(signals []incident.Signal, uses []incident.Use) *Graph {
 	for i := range signals {
 		g.linkWorkload(&signals[i])
 	}
-	for _, list := range []map[string][]Issuance{g.issued, g.children, g.byOwner} {
+	for _, list := range []map[string][]Issuance{g.issued, g.children, g.byOwner, g.byCaller} {
 		for k := range list {
 			list[k] = uniqueIssuances(list[k])
 		}
@@ -100,6 +102,9 @@ func (g *Graph) issue(s *incident.Signal) {
 	}
 	g.issued[is.AccessKeyID] = append(g.issued[is.AccessKeyID], is)
 	g.byOwner[is.Owner.Key()] = append(g.byOwner[is.Owner.Key()], is)
+	if is.Caller.Known() {
+		g.byCaller[is.Caller.Principal.Key()] = append(g.byCaller[is.Caller.Principal.Key()], is)
+	}
 	if is.ParentKey != "" {
 		g.children[is.ParentKey] = append(g.children[is.ParentKey], is)
 	}
@@ -242,6 +247,9 @@ func ownsBetter(a, b owned, t time.Time) bool {
 
 // Children are the sessions that were asked for with a key, oldest first.
 func (g *Graph) Children(key string) []Issuance { return g.children[key] }
+
+// By are all known sessions that a principal asked for, oldest first.
+func (g *Graph) By(p incident.Principal) []Issuance { return g.byCaller[p.Key()] }
 
 // Of are all known sessions of a principal, oldest first.
 func (g *Graph) Of(p incident.Principal) []Issuance { return g.byOwner[p.Key()] }
