@@ -9,10 +9,10 @@ import (
 // Fact is one thing that a message tells about a credential: a failed call
 // (Code is set) or a leaked secret (Exposure is set), never both.
 //
-// Every other field may be empty. Time and EventID are set only from our own
-// line; for all else the log event has them.
+// Every other field may be empty. Workload, SourceIP, UserAgent, EventID and
+// Time come from our own line alone; for all else the log event has them.
 type Fact struct {
-	// Code is one of Codes, exactly.
+	// Code is one of CONTRACT ruling 10's codes, exactly.
 	Code   string
 	Reason incident.Reason
 	// Operation is the failed call in IAM's notation, such as
@@ -37,5 +37,9 @@ type Fact struct {
 // before exposures; equal failures of one message, such as the links of one
 // exception chain, are one fact.
 func Read(message string) []Fact {
-	return readText(message)
+	facts, marked := readMarked(message)
+	if !marked {
+		facts = readFailures(message)
+	}
+	return append(facts, readLeaks(message)...)
 }
