@@ -22,6 +22,7 @@ func (v *view) judge() {
 	v.added()
 	v.audit()
 	v.failures()
+	v.notRenewed()
 	v.denials()
 	v.strangers()
 	v.elsewhereUse()

@@ -76,7 +76,7 @@ func (v *view) failures() {
 			}
 		}
 	}
-	v.notRenewed(byWhy[pastExpiration])
+	v.expired = byWhy[pastExpiration]
 	v.unexplained(byWhy[nothing], byWhy[diedEarly])
 }
 

@@ -58,12 +58,12 @@ func source(is lineage.Issuance) string {
 // notRenewed finds renewals that were established and stopped: while the
 // credential went on being used, or while the same role's others went on. A
 // service that simply stopped is no finding (CONTRACT ruling 13).
-func (v *view) notRenewed(expired []failure) {
+func (v *view) notRenewed() {
 	clocks := v.clocksOf(v.issuances())
 	for _, c := range clocks {
 		last := c.last()
 		var failed []*incident.Signal
-		for _, f := range expired {
+		for _, f := range v.expired {
 			if f.is.AccessKeyID == last.AccessKeyID && f.is.IssuedAt.Equal(last.IssuedAt) {
 				failed = append(failed, f.sig)
 			}

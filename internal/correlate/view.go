@@ -44,6 +44,7 @@ type view struct {
 	cuts    []*cut
 	items   []item
 	rhythms []interval.Rhythm
+	expired []failure // failures of keys past their known expiration
 }
 
 // item is one piece of evidence that a rule found.
