@@ -201,7 +201,12 @@ func (d *decoder) tailMember() {
 		return
 	}
 	d.pass(1)
-	if d.skipSpace() {
+	switch {
+	case !d.skipSpace():
+	case opens(d.rest()[0]) && d.atLineStart(): // the member was cut off; this is another line
+		d.skip(start, SkipSyntax, "no value behind member name")
+		d.recover(0)
+	default:
 		d.next(start)
 	}
 }
