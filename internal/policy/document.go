@@ -70,22 +70,17 @@ func scan(document string) (jsonscan.Value, error) {
 }
 
 // scanEncoded reads text as JSON or as URL-encoded JSON. IAM encodes a space
-// as %20; others write a plus sign.
+// as %20, others as a plus sign; a plus sign itself is %2B for both.
 func scanEncoded(text string) (jsonscan.Value, error) {
 	v, err := jsonscan.Parse([]byte(text))
 	if err == nil || !strings.Contains(text, "%") {
 		return v, err
 	}
-	for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
-		plain, decodeErr := decode(text)
-		if decodeErr != nil {
-			continue
-		}
-		if v, plainErr := jsonscan.Parse([]byte(strings.TrimPrefix(plain, "\ufeff"))); plainErr == nil {
-			return v, nil
-		}
+	plain, decodeErr := url.QueryUnescape(text)
+	if decodeErr != nil {
+		return v, err
 	}
-	return jsonscan.Value{}, err
+	return jsonscan.Parse([]byte(strings.TrimPrefix(plain, "\ufeff")))
 }
 
 func readDocument(root jsonscan.Value) (Document, error) {
