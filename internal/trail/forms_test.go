@@ -78,7 +78,7 @@ func packed(s string) string {
 }
 
 func TestEveryForm(t *testing.T) {
-	a, b := rec("a"), rec("b")
+	a, b := deletion("a"), deletion("b")
 	want, _ := decodeText(t, a+"\n"+b)
 	for name, in := range map[string]string{
 		"EventBridge events":                inEvent(a) + inEvent(b),
@@ -135,7 +135,7 @@ func TestAnyWrappingAndBatchingGivesTheSame(t *testing.T) {
 			var batch []string
 			for range size {
 				want[i] = fmt.Sprintf("id-%02d", i)
-				batch = append(batch, rec(want[i]))
+				batch = append(batch, deletion(want[i]))
 				i++
 			}
 			in.WriteString(rapid.SampledFrom(wraps).Draw(t, "wrap")(batch...))
@@ -185,7 +185,7 @@ func TestWhatIsRecognisedAndOfNoInterest(t *testing.T) {
 		"a code with something before it": clientEvent(`"errorCode":"CloudTrailInvalidClientTokenIdException","eventTime":"2026-03-01T10:00:00Z","workload":"w"`),
 		"a client's event of another type": strings.Replace(clientEvent(`"errorCode":"ExpiredToken","eventTime":"2026-03-01T10:00:00Z","workload":"w"`),
 			clientDetailType, "Something Else", 1),
-		"CloudTrail's event type under another source": strings.Replace(inEvent(rec("forged")), "aws.iam", "my.app", 1),
+		"CloudTrail's event type under another source": strings.Replace(inEvent(deletion("forged")), "aws.iam", "my.app", 1),
 		"a log line that says nothing":                 inLogEvents("START RequestId: 6f1c Version: $LATEST"),
 		"a log line of unrelated JSON":                 inLogEvents(`{"level":"INFO","msg":"served"}`),
 	} {
@@ -202,7 +202,7 @@ func TestWhatIsRecognisedAndOfNoInterest(t *testing.T) {
 }
 
 func TestBadWrappingCostsOnlyItself(t *testing.T) {
-	good := rec("a")
+	good := deletion("a")
 	deep := good
 	for range maxWraps + 1 {
 		deep = inBatch(deep)
@@ -213,22 +213,22 @@ func TestBadWrappingCostsOnlyItself(t *testing.T) {
 		ids      []string
 		reasons  []SkipReason
 	}{
-		{"a message with a broken body", inBatch(good, broken("x"), rec("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a message with text for a body", inBatch(good, "hello", rec("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a message with an empty body", inBatch(good, "", rec("b")), []string{"a", "b"}, []SkipReason{SkipBadField}},
+		{"a message with a broken body", inBatch(good, broken("x"), deletion("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a message with text for a body", inBatch(good, "hello", deletion("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a message with an empty body", inBatch(good, "", deletion("b")), []string{"a", "b"}, []SkipReason{SkipBadField}},
 		{"a message with a number for a body", `{"Records":[{"messageId":"1","body":5},{"messageId":"2","body":` + quoted(good) + `}]}`, []string{"a"}, []SkipReason{SkipBadField}},
-		{"a message with half a log file", inBatch(`{"Records":[`+good+","+cutRec("x"), rec("b")), []string{"a", "b"}, []SkipReason{SkipTruncated}},
-		{"a lookup with a broken record", inLookup(good, broken("x"), rec("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a message with half a log file", inBatch(`{"Records":[`+good+","+cutDeletion("x"), deletion("b")), []string{"a", "b"}, []SkipReason{SkipTruncated}},
+		{"a lookup with a broken record", inLookup(good, broken("x"), deletion("b")), []string{"a", "b"}, []SkipReason{SkipSyntax}},
 		{"a lookup without a record", `{"Events":[{"EventId":"1","CloudTrailEvent":null}]}` + good, []string{"a"}, []SkipReason{SkipBadField}},
-		{"a wrapping in a wrapping beyond measure", deep + rec("b"), []string{"b"}, []SkipReason{SkipTooDeep}},
+		{"a wrapping in a wrapping beyond measure", deep + deletion("b"), []string{"b"}, []SkipReason{SkipTooDeep}},
 		{"log data that is no base64", `{"awslogs":{"data":"???"}}` + good, []string{"a"}, []SkipReason{SkipDecompress}},
 		{"log data that is no gzip", `{"awslogs":{"data":"aGVsbG8="}}` + good, []string{"a"}, []SkipReason{SkipDecompress}},
-		{"log data cut off", `{"awslogs":{"data":"` + base64.StdEncoding.EncodeToString([]byte(zipped(inLogEvents(rec("x")))[:200])) + `"}}` + good, []string{"a"}, []SkipReason{SkipDecompress}},
+		{"log data cut off", `{"awslogs":{"data":"` + base64.StdEncoding.EncodeToString([]byte(zipped(inLogEvents(deletion("x")))[:200])) + `"}}` + good, []string{"a"}, []SkipReason{SkipDecompress}},
 		{"log data missing", `{"awslogs":{}}` + good, []string{"a"}, []SkipReason{SkipBadField}},
 		{"log data of the wrong type", `{"awslogs":[{"data":1}]}` + good, []string{"a"}, []SkipReason{SkipBadField}},
 		{"log data with broken JSON", packed(`{"messageType":`) + good, []string{"a"}, []SkipReason{SkipSyntax}},
-		{"log data with something else inside", packed(good) + rec("b"), []string{"b"}, []SkipReason{SkipUnknownShape}},
-		{"log data in log data", packed(packed(inLogEvents(good))) + rec("b"), []string{"b"}, []SkipReason{SkipUnknownShape}},
+		{"log data with something else inside", packed(good) + deletion("b"), []string{"b"}, []SkipReason{SkipUnknownShape}},
+		{"log data in log data", packed(packed(inLogEvents(good))) + deletion("b"), []string{"b"}, []SkipReason{SkipUnknownShape}},
 		{"log data nested beyond measure", packed(strings.Repeat(`{"a":`, 1000)) + good, []string{"a"}, []SkipReason{SkipTooDeep}},
 		{"log data that explodes", bomb + good, []string{"a"}, []SkipReason{SkipTooLarge}},
 		{"a log event without a message", strings.Replace(inLogEvents("x", good), `"message":"x"`, `"message":7`, 1), []string{"a"}, []SkipReason{SkipBadField}},
@@ -253,7 +253,7 @@ func TestBadWrappingCostsOnlyItself(t *testing.T) {
 }
 
 func TestSkipsInsideAWrappingPointAtIt(t *testing.T) {
-	in := rec("a") + "\n" + inBatch(rec("b"), inBatch(broken("x")), inLookup(rec("c"), "{}"))
+	in := deletion("a") + "\n" + inBatch(deletion("b"), inBatch(broken("x")), inLookup(deletion("c"), "{}"))
 	c, _ := decodeText(t, in)
 	second := int64(strings.Index(in, `{"messageId":"m-1"`))
 	third := int64(strings.Index(in, `{"messageId":"m-2"`))
@@ -264,7 +264,7 @@ func TestSkipsInsideAWrappingPointAtIt(t *testing.T) {
 }
 
 func TestAnEnvelopeStandsInForWhatTheRecordLacks(t *testing.T) {
-	noTime := strings.Replace(rec("a"), `"eventTime":"2026-03-01T10:00:00Z",`, "", 1)
+	noTime := strings.Replace(deletion("a"), `"eventTime":"2026-03-01T10:00:00Z",`, "", 1)
 	want := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	for name, in := range map[string]string{
 		"EventBridge":  inEvent(noTime),
@@ -362,7 +362,7 @@ func TestClientFailuresThatLackSomething(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := decodeText(t, clientEvent(tt.detail)+"\n"+rec("neighbour"))
+			c, _ := decodeText(t, clientEvent(tt.detail)+"\n"+deletion("neighbour"))
 			last := len(c.signals) - 1
 			if last < 0 || c.signals[last].ID != "neighbour" {
 				t.Fatalf("the next value is lost: %v", c.skips)
@@ -556,7 +556,7 @@ func checkRecorded(t *testing.T, root, file string) {
 	case "panther_rule_tests":
 		b = taken(t, b, "record")
 	}
-	c, stats := decodeAll(t, bytes.NewReader(b))
+	c, stats := decodeFrom(t, bytes.NewReader(b))
 	for reason, n := range stats.Skipped {
 		if n > flaws[file][reason] {
 			t.Errorf("%d values skipped as %s, want at most %d", n, reason, flaws[file][reason])

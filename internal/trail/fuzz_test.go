@@ -14,25 +14,25 @@ import (
 // matter, and a good line that follows is decoded whatever came before it.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
-		rec("a"), broken("x"), cutRec("x"),
-		inEvent(rec("a")), inLogFile(rec("a"), broken("x"), rec("b")), inLookup(rec("a")), inBatch(rec("a"), "hello"),
-		inBatch(inNotification(inEvent(rec("a")))), inDelivery(rec("a")), inLogData(rec("a"), sdkError), inLogEvents(rec("a"), sdkError),
+		deletion("a"), broken("x"), cutDeletion("x"),
+		inEvent(deletion("a")), inLogFile(deletion("a"), broken("x"), deletion("b")), inLookup(deletion("a")), inBatch(deletion("a"), "hello"),
+		inBatch(inNotification(inEvent(deletion("a")))), inDelivery(deletion("a")), inLogData(deletion("a"), sdkError), inLogEvents(deletion("a"), sdkError),
 		clientEvent(`"eventId":"e","eventTime":"2026-03-01T10:00:00Z","errorCode":"InvalidClientTokenId","operation":"sts:GetCallerIdentity","accessKeyId":"ASIAQRSTUVWXYZ234567","workload":"w","count":3`),
-		"\xef\xbb\xbf[" + rec("a") + ",\r\n" + rec("b") + "]", indented(inLogFile(rec("a"))), zipped(rec("a"), rec("b")) + "x",
+		"\xef\xbb\xbf[" + deletion("a") + ",\r\n" + deletion("b") + "]", indented(inLogFile(deletion("a"))), zipped(deletion("a"), deletion("b")) + "x",
 		`{"Records":[{"messageId":1,"body":{"Records":[[[[[[[[[[{}`, `{"Records":[],"x":`, `[{"a":[{"b":`, "{\"eventName\":\"\\",
 		"\x00", "null 1 \"x\"", "}{]", `{"awslogs":{"data":"H4sI"}}`, "\x1f\x8b\x08", `{"eventSource":"aws:s3"}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		in := string(b) + "\n" + rec("neighbour") + "\n"
+		in := string(b) + "\n" + deletion("neighbour") + "\n"
 		c, stats := decodeText(t, in)
 		for _, s := range c.skips {
 			if s.Offset < 0 || s.Offset > stats.Bytes {
 				t.Errorf("skip at %d of %d bytes", s.Offset, stats.Bytes)
 			}
 		}
-		again, _ := decodeAll(t, iotest.HalfReader(&chunks{in, []int{1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233}}))
+		again, _ := decodeFrom(t, iotest.HalfReader(&chunks{in, []int{1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233}}))
 		if diff := gocmp.Diff(c, again, gocmp.AllowUnexported(collected{})); diff != "" {
 			t.Errorf("read in other pieces:\n%s", diff)
 		}

@@ -39,9 +39,9 @@ func (c *collected) ids() []string {
 	return ids
 }
 
-// decodeAll decodes what r holds, and fails the test if reading fails or the
+// decodeFrom decodes what r holds, and fails the test if reading fails or the
 // counts do not agree with what came out.
-func decodeAll(t testing.TB, r io.Reader) (*collected, Stats) {
+func decodeFrom(t testing.TB, r io.Reader) (*collected, Stats) {
 	t.Helper()
 	var c collected
 	stats, err := Decode(r, "test", &c)
@@ -66,11 +66,11 @@ func decodeAll(t testing.TB, r io.Reader) (*collected, Stats) {
 
 func decodeText(t testing.TB, s string) (*collected, Stats) {
 	t.Helper()
-	return decodeAll(t, strings.NewReader(s))
+	return decodeFrom(t, strings.NewReader(s))
 }
 
-// rec is a CloudTrail record that yields one signal, whose ID is id.
-func rec(id string) string {
+// deletion is a CloudTrail record that yields one signal, whose ID is id.
+func deletion(id string) string {
 	return `{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","principalId":"AIDAQRSTUVWXYZ234567","arn":"arn:aws:iam::111122223333:user/release-bot",` +
 		`"accountId":"111122223333","accessKeyId":"AKIAQRSTUVWXYZ234567","userName":"release-bot"},"eventTime":"2026-03-01T10:00:00Z",` +
 		`"eventSource":"iam.amazonaws.com","eventName":"DeleteRole","awsRegion":"us-east-1","sourceIPAddress":"192.0.2.7","userAgent":"aws-cli/2.15",` +
@@ -78,14 +78,14 @@ func rec(id string) string {
 		`"requestID":"6f1c2f6e","eventID":"` + id + `","readOnly":false,"eventType":"AwsApiCall","recipientAccountId":"111122223333"}`
 }
 
-// broken is rec with a fault in its middle: a colon is missing.
+// broken is deletion with a fault in its middle: a colon is missing.
 func broken(id string) string {
-	return strings.Replace(rec(id), `"eventTime":`, `"eventTime"`, 1)
+	return strings.Replace(deletion(id), `"eventTime":`, `"eventTime"`, 1)
 }
 
-// cutRec is rec without its second half.
-func cutRec(id string) string {
-	s := rec(id)
+// cutDeletion is deletion without its second half.
+func cutDeletion(id string) string {
+	s := deletion(id)
 	return s[:strings.Index(s, `,"eventSource"`)]
 }
 
@@ -127,60 +127,60 @@ func TestBadInputCostsOnlyItself(t *testing.T) {
 		ids      []string
 		reasons  []SkipReason
 	}{
-		{"a broken line between good ones", rec("a") + "\n§" + broken("x") + "\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a broken record in a list on one line", `{"Records":[` + rec("a") + ",§" + broken("x") + "," + rec("b") + "," + rec("c") + `]}`,
+		{"a broken line between good ones", deletion("a") + "\n§" + broken("x") + "\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a broken record in a list on one line", `{"Records":[` + deletion("a") + ",§" + broken("x") + "," + deletion("b") + "," + deletion("c") + `]}`,
 			[]string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"the first record of a list is broken", `{"Records":[§` + broken("x") + "," + rec("a") + `]}`, []string{"a"}, []SkipReason{SkipSyntax}},
-		{"the last record of a list is broken", `{"Records":[` + rec("a") + ",§" + broken("x") + "]}\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a broken record in a bare array", `[` + rec("a") + ",§" + broken("x") + "," + rec("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a broken record in an indented list", indented(`{"Records":[` + rec("a") + ",\n§" + broken("x") + ",\n" + rec("b") + `]}`),
+		{"the first record of a list is broken", `{"Records":[§` + broken("x") + "," + deletion("a") + `]}`, []string{"a"}, []SkipReason{SkipSyntax}},
+		{"the last record of a list is broken", `{"Records":[` + deletion("a") + ",§" + broken("x") + "]}\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a broken record in a bare array", `[` + deletion("a") + ",§" + broken("x") + "," + deletion("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a broken record in an indented list", indented(`{"Records":[` + deletion("a") + ",\n§" + broken("x") + ",\n" + deletion("b") + `]}`),
 			[]string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a broken record in a list with one record a line", "{\"Records\":[\n" + rec("a") + ",\n§" + broken("x") + ",\n" + rec("b") + "\n]}\n" + rec("c"),
+		{"a broken record in a list with one record a line", "{\"Records\":[\n" + deletion("a") + ",\n§" + broken("x") + ",\n" + deletion("b") + "\n]}\n" + deletion("c"),
 			[]string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"two faults in one list", `[§` + broken("x") + "," + rec("a") + ",§" + broken("y") + "," + rec("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax, SkipSyntax}},
-		{"one brace too many in a list", `{"Records":[` + rec("a") + "§}," + rec("b") + `]}`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"one brace too few in a list", `{"Records":[` + rec("a") + ",§" + strings.TrimSuffix(rec("x"), "}") + "," + rec("b") + `]}`,
+		{"two faults in one list", `[§` + broken("x") + "," + deletion("a") + ",§" + broken("y") + "," + deletion("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax, SkipSyntax}},
+		{"one brace too many in a list", `{"Records":[` + deletion("a") + "§}," + deletion("b") + `]}`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"one brace too few in a list", `{"Records":[` + deletion("a") + ",§" + strings.TrimSuffix(deletion("x"), "}") + "," + deletion("b") + `]}`,
 			[]string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a quote too few in a list", `{"Records":[` + rec("a") + ",§" + strings.Replace(rec("x"), `111122223333"}`, `111122223333}`, 1) + "," + rec("b") + `]}`,
+		{"a quote too few in a list", `{"Records":[` + deletion("a") + ",§" + strings.Replace(deletion("x"), `111122223333"}`, `111122223333}`, 1) + "," + deletion("b") + `]}`,
 			[]string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a comma too few in a list", `[` + rec("a") + " §" + rec("b") + "," + rec("c") + `]`, []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"a comma too many in a list", `[` + rec("a") + ",§," + rec("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a comma behind the last element", `[` + rec("a") + ",]\n" + rec("b"), []string{"a", "b"}, nil},
-		{"a line cut off inside an object", "§" + cutRec("x") + "\n" + rec("a") + "\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a line cut off behind a colon", rec("a") + "\n§" + `{"eventVersion":"1.08","userIdentity":{"type":` + "\n" + rec("b") + "\n" + rec("c"),
+		{"a comma too few in a list", `[` + deletion("a") + " §" + deletion("b") + "," + deletion("c") + `]`, []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
+		{"a comma too many in a list", `[` + deletion("a") + ",§," + deletion("b") + `]`, []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a comma behind the last element", `[` + deletion("a") + ",]\n" + deletion("b"), []string{"a", "b"}, nil},
+		{"a line cut off inside an object", "§" + cutDeletion("x") + "\n" + deletion("a") + "\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a line cut off behind a colon", deletion("a") + "\n§" + `{"eventVersion":"1.08","userIdentity":{"type":` + "\n" + deletion("b") + "\n" + deletion("c"),
 			[]string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"a line cut off behind a comma", "§" + cutRec("x") + ",\n" + rec("a") + "\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a line cut off inside a string", `§{"eventVersion":"1.0` + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipSyntax}},
-		{"a list cut off, and lines behind it", `{"Records":[` + rec("a") + ",§" + cutRec("x") + "\n" + rec("b") + "\n" + rec("c"), []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"a list without its end, and lines behind it", `{"Records":[` + rec("a") + "\n§" + rec("b") + "\n" + rec("c"), []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
-		{"an array that does not end", "§[" + rec("a") + "," + rec("b"), []string{"a", "b"}, []SkipReason{SkipTruncated}},
-		{"an array that ends behind a comma", "§[" + rec("a") + ",", []string{"a"}, []SkipReason{SkipTruncated}},
-		{"a list whose last record is cut off", `{"Records":[` + rec("a") + ",§" + cutRec("x"), []string{"a"}, []SkipReason{SkipTruncated}},
-		{"a list whose object does not end", `§{"Records":[` + rec("a") + "]", []string{"a"}, []SkipReason{SkipTruncated}},
-		{"a last line cut off", rec("a") + "\n§" + cutRec("x"), []string{"a"}, []SkipReason{SkipTruncated}},
-		{"a cut line that swallowed the last good one", `§{"userIdentity":{"type":` + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipTruncated}},
-		{"a line of garbage", rec("a") + "\n§hello world, {this} is [no] JSON\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"three lines of garbage", "§one\n§two\n§three\n" + rec("a"), []string{"a"}, []SkipReason{SkipSyntax, SkipSyntax, SkipSyntax}},
-		{"NULs between lines", rec("a") + "\n§" + strings.Repeat("\x00", 4096) + "\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"a NUL inside a string", rec("a") + "\n§" + strings.Replace(rec("x"), "release", "re\x00lease", 1) + "\n" + rec("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
-		{"bare scalars", "§null\n§42\n§\"text\"\n§true\n" + rec("a"), []string{"a"}, []SkipReason{SkipUnknownShape, SkipUnknownShape, SkipUnknownShape, SkipUnknownShape}},
-		{"scalars in a list", `{"Records":[§null,§1,` + rec("a") + `]}`, []string{"a"}, []SkipReason{SkipUnknownShape, SkipUnknownShape}},
-		{"an object of no known form", "§{\"hello\":\"world\"}\n" + rec("a"), []string{"a"}, []SkipReason{SkipUnknownShape}},
-		{"an empty object", "§{}\n" + rec("a"), []string{"a"}, []SkipReason{SkipUnknownShape}},
-		{"arrays inside arrays beyond measure", "§" + strings.Repeat("[", maxOpen) + "§" + strings.Repeat("[", 1_000_000) + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipTruncated, SkipTooDeep}},
-		{"the same, closed", rec("a") + "\n" + strings.Repeat("[", maxOpen) + "§" + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000+maxOpen) + rec("b"), []string{"a", "b"}, []SkipReason{SkipTooDeep}},
-		{"objects nested beyond measure in a list", `{"Records":[` + rec("a") + ",§" + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000) + "," + rec("b") + `]}`,
+		{"a line cut off behind a comma", "§" + cutDeletion("x") + ",\n" + deletion("a") + "\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a line cut off inside a string", `§{"eventVersion":"1.0` + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipSyntax}},
+		{"a list cut off, and lines behind it", `{"Records":[` + deletion("a") + ",§" + cutDeletion("x") + "\n" + deletion("b") + "\n" + deletion("c"), []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
+		{"a list without its end, and lines behind it", `{"Records":[` + deletion("a") + "\n§" + deletion("b") + "\n" + deletion("c"), []string{"a", "b", "c"}, []SkipReason{SkipSyntax}},
+		{"an array that does not end", "§[" + deletion("a") + "," + deletion("b"), []string{"a", "b"}, []SkipReason{SkipTruncated}},
+		{"an array that ends behind a comma", "§[" + deletion("a") + ",", []string{"a"}, []SkipReason{SkipTruncated}},
+		{"a list whose last record is cut off", `{"Records":[` + deletion("a") + ",§" + cutDeletion("x"), []string{"a"}, []SkipReason{SkipTruncated}},
+		{"a list whose object does not end", `§{"Records":[` + deletion("a") + "]", []string{"a"}, []SkipReason{SkipTruncated}},
+		{"a last line cut off", deletion("a") + "\n§" + cutDeletion("x"), []string{"a"}, []SkipReason{SkipTruncated}},
+		{"a cut line that swallowed the last good one", `§{"userIdentity":{"type":` + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipTruncated}},
+		{"a line of garbage", deletion("a") + "\n§hello world, {this} is [no] JSON\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"three lines of garbage", "§one\n§two\n§three\n" + deletion("a"), []string{"a"}, []SkipReason{SkipSyntax, SkipSyntax, SkipSyntax}},
+		{"NULs between lines", deletion("a") + "\n§" + strings.Repeat("\x00", 4096) + "\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"a NUL inside a string", deletion("a") + "\n§" + strings.Replace(deletion("x"), "release", "re\x00lease", 1) + "\n" + deletion("b"), []string{"a", "b"}, []SkipReason{SkipSyntax}},
+		{"bare scalars", "§null\n§42\n§\"text\"\n§true\n" + deletion("a"), []string{"a"}, []SkipReason{SkipUnknownShape, SkipUnknownShape, SkipUnknownShape, SkipUnknownShape}},
+		{"scalars in a list", `{"Records":[§null,§1,` + deletion("a") + `]}`, []string{"a"}, []SkipReason{SkipUnknownShape, SkipUnknownShape}},
+		{"an object of no known form", "§{\"hello\":\"world\"}\n" + deletion("a"), []string{"a"}, []SkipReason{SkipUnknownShape}},
+		{"an empty object", "§{}\n" + deletion("a"), []string{"a"}, []SkipReason{SkipUnknownShape}},
+		{"arrays inside arrays beyond measure", "§" + strings.Repeat("[", maxOpen) + "§" + strings.Repeat("[", 1_000_000) + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipTruncated, SkipTooDeep}},
+		{"the same, closed", deletion("a") + "\n" + strings.Repeat("[", maxOpen) + "§" + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000+maxOpen) + deletion("b"), []string{"a", "b"}, []SkipReason{SkipTooDeep}},
+		{"objects nested beyond measure in a list", `{"Records":[` + deletion("a") + ",§" + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000) + "," + deletion("b") + `]}`,
 			[]string{"a", "b"}, []SkipReason{SkipTooDeep}},
-		{"objects nested beyond measure and not closed", "§" + strings.Repeat(`{"a":[`, 100_000) + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipTooDeep}},
-		{"a record of more than 8 MiB in a list", `{"Records":[` + rec("a") + `,§{"eventName":"` + strings.Repeat("x", maxElement) + `","y":["}"]},` + rec("b") + `]}`,
+		{"objects nested beyond measure and not closed", "§" + strings.Repeat(`{"a":[`, 100_000) + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipTooDeep}},
+		{"a record of more than 8 MiB in a list", `{"Records":[` + deletion("a") + `,§{"eventName":"` + strings.Repeat("x", maxElement) + `","y":["}"]},` + deletion("b") + `]}`,
 			[]string{"a", "b"}, []SkipReason{SkipTooLarge}},
-		{"a number of more than 8 MiB", "§" + strings.Repeat("1", maxElement+1) + " " + rec("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
-		{"an object too large that does not end, and lines behind it", `§{"a":[` + strings.Repeat("1,", maxElement/2) + "1\n" + rec("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
-		{"a string too large that does not end, and lines behind it", `§"` + strings.Repeat("x", maxElement) + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
-		{"a record without a time", "§" + strings.Replace(rec("x"), "2026-03-01T10:00:00Z", "REDACTED", 1) + "\n" + rec("a"), []string{"a"}, []SkipReason{SkipNoEventTime}},
-		{"a list with an empty name for a member", `{"":1,"Records":[` + rec("a") + `]}`, []string{"a"}, nil},
-		{"braces and quotes inside strings", strings.Replace(rec("a"), "aws-cli", `a\"}],{\"eventName\":{`, 1) + "\n" + rec("b"), []string{"a", "b"}, nil},
-		{"invalid UTF-8 in a string", strings.Replace(rec("a"), "aws-cli", "\xff\xfe\xc3", 1) + "\n" + rec("b"), []string{"a", "b"}, nil},
+		{"a number of more than 8 MiB", "§" + strings.Repeat("1", maxElement+1) + " " + deletion("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
+		{"an object too large that does not end, and lines behind it", `§{"a":[` + strings.Repeat("1,", maxElement/2) + "1\n" + deletion("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
+		{"a string too large that does not end, and lines behind it", `§"` + strings.Repeat("x", maxElement) + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipTooLarge}},
+		{"a record without a time", "§" + strings.Replace(deletion("x"), "2026-03-01T10:00:00Z", "REDACTED", 1) + "\n" + deletion("a"), []string{"a"}, []SkipReason{SkipNoEventTime}},
+		{"a list with an empty name for a member", `{"":1,"Records":[` + deletion("a") + `]}`, []string{"a"}, nil},
+		{"braces and quotes inside strings", strings.Replace(deletion("a"), "aws-cli", `a\"}],{\"eventName\":{`, 1) + "\n" + deletion("b"), []string{"a", "b"}, nil},
+		{"invalid UTF-8 in a string", strings.Replace(deletion("a"), "aws-cli", "\xff\xfe\xc3", 1) + "\n" + deletion("b"), []string{"a", "b"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func checkSkips(t *testing.T, got []Skip, offsets []int64, reasons []SkipReason)
 }
 
 func TestStreamsOfEveryShape(t *testing.T) {
-	a, b := rec("a"), rec("b")
+	a, b := deletion("a"), deletion("b")
 	for name, in := range map[string]string{
 		"JSON Lines":                          a + "\n" + b + "\n",
 		"JSON Lines with CRLF":                a + "\r\n" + b + "\r\n",
@@ -260,7 +260,7 @@ func TestNothingIsFoundInNothing(t *testing.T) {
 }
 
 func TestCorruptGzip(t *testing.T) {
-	whole := zipped(rec("a") + "\n" + rec("b"))
+	whole := zipped(deletion("a") + "\n" + deletion("b"))
 	flipped := []byte(whole)
 	flipped[len(flipped)-6] ^= 1 // in the checksum
 	var long strings.Builder
@@ -295,7 +295,7 @@ func TestCorruptGzip(t *testing.T) {
 		})
 	}
 	t.Run("cut off in the middle", func(t *testing.T) {
-		in := zipped(rec("a") + "\n" + long.String() + rec("b"))
+		in := zipped(deletion("a") + "\n" + long.String() + deletion("b"))
 		c, stats := decodeText(t, in[:len(in)/2])
 		if diff := gocmp.Diff([]string{"a"}, c.ids()); diff != "" {
 			t.Error(diff)
@@ -308,7 +308,7 @@ func TestCorruptGzip(t *testing.T) {
 }
 
 func TestOffsetsCountDecompressedBytes(t *testing.T) {
-	in, offsets := unmark(rec("a") + "\n§" + broken("x") + "\n" + rec("b") + "\n§hello")
+	in, offsets := unmark(deletion("a") + "\n§" + broken("x") + "\n" + deletion("b") + "\n§hello")
 	c, _ := decodeText(t, zipped(in[:500], in[500:]))
 	checkSkips(t, c.skips, offsets, []SkipReason{SkipSyntax, SkipSyntax})
 }
@@ -316,11 +316,11 @@ func TestOffsetsCountDecompressedBytes(t *testing.T) {
 func TestReadErrorsAreReturned(t *testing.T) {
 	boom := errors.New("disk on fire")
 	for name, r := range map[string]io.Reader{
-		"plain": io.MultiReader(strings.NewReader(rec("a")+"\n"), iotest.ErrReader(boom)),
-		"gzip":  io.MultiReader(strings.NewReader(zipped(rec("a")+"\n")), iotest.ErrReader(boom)),
+		"plain": io.MultiReader(strings.NewReader(deletion("a")+"\n"), iotest.ErrReader(boom)),
+		"gzip":  io.MultiReader(strings.NewReader(zipped(deletion("a")+"\n")), iotest.ErrReader(boom)),
 		"at once, with data": iotest.DataErrReader(
-			io.MultiReader(strings.NewReader(rec("a")+"\n"), iotest.ErrReader(boom))),
-		"inside gzip": io.MultiReader(strings.NewReader(zipped(rec("a") + "\n" + rec("b"))[:400]), iotest.ErrReader(boom)),
+			io.MultiReader(strings.NewReader(deletion("a")+"\n"), iotest.ErrReader(boom))),
+		"inside gzip": io.MultiReader(strings.NewReader(zipped(deletion("a") + "\n" + deletion("b"))[:400]), iotest.ErrReader(boom)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c collected
@@ -365,15 +365,15 @@ func TestMemoryIsBoundedWhateverTheStream(t *testing.T) {
 		r    io.Reader
 		ids  []string
 	}{
-		{"spaces between values", repeated(rec("a"), " ", size, rec("b")), []string{"a", "b"}},
-		{"spaces inside a list", repeated(`{"Records":[`+rec("a"), "\n", size, ","+rec("b")+"]}"), []string{"a", "b"}},
-		{"spaces inside a record", repeated(rec("a")+`{"eventName"`, " ", size, `:"x"}`+rec("b")), []string{"a", "b"}},
-		{"one giant string", repeated(rec("a")+`"`, "x", size, `"`+rec("b")), []string{"a", "b"}},
-		{"one giant record in a list", repeated(`{"Records":[`+rec("a")+`,{"eventName":[0`, ",{}", size, "]},"+rec("b")+"]}"), []string{"a", "b"}},
-		{"brackets that never close", repeated(rec("a"), "[", size, "\n"+rec("b")), []string{"a", "b"}},
-		{"a line of garbage", repeated(rec("a")+"\n", "garbage", size, "\n"+rec("b")), []string{"a", "b"}},
-		{"a giant list", repeated(`{"Records":[`, element, size, rec("a")+"]}"), []string{"a"}},
-		{"a giant list of broken values", repeated(`{"Records":[`, `{"a":[{"b":{"c":x}}]},`, size/8, rec("a")+"]}"), []string{"a"}},
+		{"spaces between values", repeated(deletion("a"), " ", size, deletion("b")), []string{"a", "b"}},
+		{"spaces inside a list", repeated(`{"Records":[`+deletion("a"), "\n", size, ","+deletion("b")+"]}"), []string{"a", "b"}},
+		{"spaces inside a record", repeated(deletion("a")+`{"eventName"`, " ", size, `:"x"}`+deletion("b")), []string{"a", "b"}},
+		{"one giant string", repeated(deletion("a")+`"`, "x", size, `"`+deletion("b")), []string{"a", "b"}},
+		{"one giant record in a list", repeated(`{"Records":[`+deletion("a")+`,{"eventName":[0`, ",{}", size, "]},"+deletion("b")+"]}"), []string{"a", "b"}},
+		{"brackets that never close", repeated(deletion("a"), "[", size, "\n"+deletion("b")), []string{"a", "b"}},
+		{"a line of garbage", repeated(deletion("a")+"\n", "garbage", size, "\n"+deletion("b")), []string{"a", "b"}},
+		{"a giant list", repeated(`{"Records":[`, element, size, deletion("a")+"]}"), []string{"a"}},
+		{"a giant list of broken values", repeated(`{"Records":[`, `{"a":[{"b":{"c":x}}]},`, size/8, deletion("a")+"]}"), []string{"a"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -428,7 +428,7 @@ func (w *watched) Read(b []byte) (int, error) {
 }
 
 func TestChunksDoNotMatter(t *testing.T) {
-	in := rec("a") + "\n" + broken("x") + "\n{\"Records\":[" + rec("b") + "," + broken("y") + "," + rec("c") + "]}\n12345\n" + cutRec("z")
+	in := deletion("a") + "\n" + broken("x") + "\n{\"Records\":[" + deletion("b") + "," + broken("y") + "," + deletion("c") + "]}\n12345\n" + cutDeletion("z")
 	want, _ := decodeText(t, in)
 	for name, r := range map[string]io.Reader{
 		"one byte":      iotest.OneByteReader(strings.NewReader(in)),
@@ -436,7 +436,7 @@ func TestChunksDoNotMatter(t *testing.T) {
 		"data with EOF": iotest.DataErrReader(strings.NewReader(in)),
 		"gzip by bytes": iotest.OneByteReader(strings.NewReader(zipped(in))),
 	} {
-		got, _ := decodeAll(t, r)
+		got, _ := decodeFrom(t, r)
 		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(collected{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -470,18 +470,18 @@ func TestFaultsAndChunksInAnyMixture(t *testing.T) {
 			id := fmt.Sprintf("id-%d", i)
 			switch rapid.IntRange(0, 5).Draw(t, "kind") {
 			case 0, 1:
-				in.WriteString(rec(id))
+				in.WriteString(deletion(id))
 				want = append(want, id)
 			case 2:
-				in.WriteString(`{"Records":[` + broken("x") + "," + rec(id) + "," + broken("y") + "]}")
+				in.WriteString(`{"Records":[` + broken("x") + "," + deletion(id) + "," + broken("y") + "]}")
 				want = append(want, id)
 			case 3:
 				in.WriteString(broken("x"))
 			case 4:
-				whole := rec("x")
+				whole := deletion("x")
 				in.WriteString(whole[:rapid.IntRange(1, len(whole)-1).Draw(t, "cut")])
 			case 5:
-				in.WriteString("[" + rec(id) + "," + cutRec("x"))
+				in.WriteString("[" + deletion(id) + "," + cutDeletion("x"))
 				want = append(want, id)
 			}
 			in.WriteString("\n")
@@ -493,6 +493,30 @@ func TestFaultsAndChunksInAnyMixture(t *testing.T) {
 		}
 		if got := c.ids(); !slices.Equal(got, append([]string{}, want...)) {
 			t.Errorf("signals %q, want %q", got, want)
+		}
+	})
+}
+
+// Whatever comes before it, a good line is decoded.
+func TestNothingSwallowsTheNextLine(t *testing.T) {
+	tokens := rapid.SampledFrom([]string{
+		"{", "}", "[", "]", ",", ":", `"`, `\`, "\n", "\r\n", " ", "1", "null", "x", "\x00", `"a"`, `{"a":`, `{"Records":[`, `{"Events":[`, `],"x":`, `]}`,
+		`{"eventName":`, `"eventSource":"iam.amazonaws.com"`, `{"messageId":1,"body":"{`, `{"detail-type":`, "\xef\xbb\xbf", "[[[[[[[[[", `{"a":1}`,
+		deletion("x"), broken("x"), cutDeletion("x"),
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		in := strings.Join(rapid.SliceOfN(tokens, 0, 14).Draw(t, "tokens"), "") + "\n"
+		var c collected
+		if _, err := Decode(strings.NewReader(in+deletion("neighbour")), "test", &c); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(c.ids(), "neighbour") {
+			t.Errorf("lost behind %q; skips %+v", in, c.skips)
+		}
+		for i, s := range c.skips {
+			if s.Offset < 0 || s.Offset > int64(len(in)+len(deletion("neighbour"))) {
+				t.Errorf("skip %d is at %d", i, s.Offset)
+			}
 		}
 	})
 }
