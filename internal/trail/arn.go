@@ -1,0 +1,124 @@
+package trail
+
+import (
+	"strings"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+)
+
+// arn is an Amazon resource name, taken apart.
+type arn struct {
+	partition, service, region, account, resource string
+}
+
+func parseARN(s string) (arn, bool) {
+	parts := strings.SplitN(s, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[1] == "" || parts[5] == "" {
+		return arn{}, false
+	}
+	return arn{parts[1], parts[2], parts[3], accountID(parts[4]), parts[5]}, true
+}
+
+// principalOf is the identity that an ARN names, and the session's name if it
+// names one of a role's sessions or a federated user. A role's session shows
+// the role without its path, so the role's ARN is built without one.
+//
+// It is not ok for an ARN of anything else.
+func principalOf(text string) (p incident.Principal, session string, ok bool) {
+	a, ok := parseARN(text)
+	if !ok {
+		return incident.Principal{}, "", false
+	}
+	p = incident.Principal{Partition: a.partition, Account: a.account}
+	kind, rest, _ := strings.Cut(a.resource, "/")
+	switch {
+	case a.service == "iam" && kind == "role":
+		p.Type, p.Name, p.ARN = incident.Role, lastPart(rest), text
+	case a.service == "iam" && kind == "user":
+		p.Type, p.Name, p.ARN = incident.User, lastPart(rest), text
+	case a.service == "sts" && kind == "assumed-role":
+		p.Type = incident.Role
+		p.Name, session, _ = strings.Cut(rest, "/")
+		if p.Name != "" && p.Account != "" {
+			p.ARN = lineage.RoleARN(p.Partition, p.Account, p.Name)
+		}
+	case a.service == "sts" && kind == "federated-user":
+		p.Type, p.Name, session = incident.Federated, rest, rest
+	case a.resource == "root" && a.account != "":
+		p.Type, p.Name, p.ARN = incident.Account, a.account, text
+	}
+	if !p.Known() {
+		return incident.Principal{}, "", false
+	}
+	return p, session, true
+}
+
+// lastPart is what follows the last slash: a name without its path.
+func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
+
+// accountID is s if it is an account's id, and empty otherwise.
+func accountID(s string) string {
+	if len(s) != 12 || strings.Trim(s, "0123456789") != "" {
+		return ""
+	}
+	return s
+}
+
+// partitionOf is the partition that a Region lies in, and empty for none.
+func partitionOf(region string) string {
+	switch {
+	case region == "":
+		return ""
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	case strings.HasPrefix(region, "us-iso-"):
+		return "aws-iso"
+	case strings.HasPrefix(region, "us-isob-"):
+		return "aws-iso-b"
+	case strings.HasPrefix(region, "eu-isoe-"):
+		return "aws-iso-e"
+	case strings.HasPrefix(region, "us-isof-"):
+		return "aws-iso-f"
+	case strings.HasPrefix(region, "eusc-"):
+		return "aws-eusc"
+	}
+	return "aws"
+}
+
+// keyID is s if it can be an access key's id, and empty for what is masked or
+// something else. Ids that nobody would have issued today are fine: records
+// are old, anonymised or invented.
+func keyID(s string) string {
+	if len(s) > 128 || !alphanumeric(s) {
+		return ""
+	}
+	return s
+}
+
+// uniqueID is the AROA… or AIDA… id in a principalId, without the session
+// after it; empty for what is none.
+func uniqueID(principalID string) string {
+	id, _, _ := strings.Cut(principalID, ":")
+	switch lineage.IDKind(id) {
+	case lineage.RoleID, lineage.UserID:
+	default:
+		return ""
+	}
+	if len(id) <= len("AROA") || !alphanumeric(id) {
+		return ""
+	}
+	return id
+}
+
+func alphanumeric(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,143 @@
+package trail
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+)
+
+// guardDuty is EventBridge's source of GuardDuty's findings.
+const guardDuty = "aws.guardduty"
+
+// isThreat reports whether v is a GuardDuty finding, as EventBridge carries it
+// in detail and GuardDuty's user guide lists it (finding details).
+func isThreat(v jsonscan.Value) bool {
+	return v.Get("type").Kind() == jsonscan.String &&
+		v.Get("resource").Kind() == jsonscan.Object &&
+		v.Get("service").Kind() == jsonscan.Object
+}
+
+// decodeThreat decodes a GuardDuty finding about an access key. Samples are
+// made up by GuardDuty, and archived findings have been looked at; neither
+// says anything.
+//
+// GuardDuty reports one finding again every few hours while the behaviour goes
+// on. The signal's time is when it was first seen, which is the same in all of
+// these, so that they are duplicates of one observation and not ever more.
+func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
+	service := v.Get("service")
+	if !v.Get("resource", "resourceType").Is("AccessKey") || isSample(v) {
+		return rejection{}
+	}
+	if archived, _ := service.Get("archived").Bool(); archived {
+		return rejection{}
+	}
+	account := firstText(v.Get("accountId"))
+	if account = accountID(account); account == "" {
+		account = env.Account
+	}
+	region := firstText(v.Get("region"), service.Get("awsRegion"))
+	if region == "" {
+		region = env.Region
+	}
+	sig := incident.Signal{
+		ID:        findingID(v),
+		Account:   account,
+		Partition: v.Get("partition").Str(),
+		Region:    region,
+		Kind:      incident.ThreatFinding,
+		Feed:      incident.FromGuardDuty,
+		Count:     1,
+		Threat:    &incident.Threat{Type: v.Get("type").Str(), Severity: number(v.Get("severity"))},
+	}
+	if sig.Partition == "" {
+		sig.Partition = partitionOf(region)
+	}
+	for _, when := range []jsonscan.Value{service.Get("eventFirstSeen"), v.Get("createdAt"), v.Get("updatedAt")} {
+		if t, ok := timeOf(when); ok {
+			sig.Time = t
+			break
+		}
+	}
+	if sig.Time.IsZero() {
+		sig.Time = env.Time
+	}
+	if sig.Time.IsZero() {
+		return rejection{Reason: SkipNoEventTime}
+	}
+	threatened(&sig, v.Get("resource", "accessKeyDetails"))
+	threatCall(&sig, service.Get("action", "awsApiCallAction"))
+	if sig.Key == "" && !sig.Target.Known() {
+		return rejection{Reason: SkipNoIdentity}
+	}
+	out.Signals = append(out.Signals, sig)
+	return rejection{}
+}
+
+// isSample reports whether GuardDuty made the finding up on request. It says
+// so in the title, and in an object or a text that holds the object.
+func isSample(v jsonscan.Value) bool {
+	info := v.Get("service", "additionalInfo")
+	for _, where := range []jsonscan.Value{info, object(info.Get("value"))} {
+		if sample, _ := where.Get("sample").Bool(); sample {
+			return true
+		}
+	}
+	return strings.HasPrefix(v.Get("title").Str(), "[SAMPLE]")
+}
+
+// findingID is the finding's own id, which is the same in all its reports.
+func findingID(v jsonscan.Value) string {
+	if id := firstText(v.Get("id"), v.Get("arn")); id != "" {
+		return id
+	}
+	return hashID(v)
+}
+
+// threatened reads whose key it is about. GuardDuty names a role's sessions by
+// the role, and a federated user by its own name.
+func threatened(sig *incident.Signal, details jsonscan.Value) {
+	sig.Key = keyID(details.Get("accessKeyId").Str())
+	principalID := details.Get("principalId").Str()
+	p := incident.Principal{Partition: sig.Partition, Account: sig.Account, Name: details.Get("userName").Str()}
+	switch details.Get("userType").Str() {
+	case "AssumedRole", "Role":
+		p.Type, p.ID = incident.Role, uniqueID(principalID)
+		_, sig.Actor.SessionName, _ = strings.Cut(principalID, ":")
+	case "IAMUser":
+		p.Type, p.ID = incident.User, uniqueID(principalID)
+	case "Root":
+		p.Type, p.Name = incident.Account, sig.Account
+	case "FederatedUser":
+		p.Type, sig.Actor.SessionName = incident.Federated, p.Name
+	}
+	if !p.Known() {
+		return
+	}
+	sig.Target, sig.Actor.Principal, sig.Actor.AccessKeyID = p, p, sig.Key
+}
+
+// threatCall reads what was called, and from where.
+func threatCall(sig *incident.Signal, call jsonscan.Value) {
+	if api := call.Get("api").Str(); api != "" {
+		sig.Operation = operation(call.Get("serviceName").Str(), api)
+	}
+	remote := call.Get("remoteIpDetails")
+	sig.Actor.SourceIP = firstText(remote.Get("ipAddressV4"), remote.Get("ipAddressV6"))
+	sig.Actor.UserAgent = call.Get("userAgent").Str()
+}
+
+// number is v as a number, or zero.
+func number(v jsonscan.Value) float64 {
+	text := string(v.Raw())
+	if v.Kind() == jsonscan.String {
+		text = v.Str()
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != f || f < 0 || f > 10 {
+		return 0
+	}
+	return f
+}

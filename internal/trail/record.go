@@ -1,0 +1,414 @@
+package trail
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/logline"
+)
+
+// decodeEvent appends to out what a CloudTrail record, GuardDuty finding or
+// AWS Health event means, and nothing if it is of no interest.
+func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
+	switch {
+	case v.Get("eventName").Kind() != jsonscan.Missing:
+		return decodeRecord(v, env, out)
+	case isThreat(v):
+		return decodeThreat(v, env, out)
+	case isNotice(v):
+		return decodeNotice(v, env, out)
+	case env.Source == guardDuty || env.Source == health:
+		return rejection{} // something else that they send
+	}
+	return decodeRecord(v, env, out)
+}
+
+// decodeRecord decodes a CloudTrail record. A call that succeeded means what
+// the catalogue says, and is a use of its caller's credentials; of calls that
+// failed, those count that were refused for their credential or their
+// permissions.
+func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
+	r := record{v: v}
+	if fault, ok := r.named(); !ok {
+		return fault
+	}
+	entry := lookup(v.Get("eventSource"), v.Get("eventName"))
+	code := r.errorCode()
+	if !r.setTime(env) {
+		return rejection{Reason: SkipNoEventTime}
+	}
+	switch failed := code != "" || r.failedSignIn(); {
+	case isRecordedCode(code):
+		return r.failure(env, out)
+	case isDenied(code):
+		return r.denial(env, out)
+	case failed && (entry == nil || !entry.ofFailures):
+		return rejection{}
+	case entry != nil:
+		return r.understood(entry, env, out)
+	}
+	r.use(env, out)
+	return rejection{}
+}
+
+// record is one CloudTrail record on its way to becoming a signal.
+type record struct {
+	v jsonscan.Value
+	// sig is filled in step by step: when and where by every record, who by
+	// identify, what by the catalogue's decoders.
+	sig    incident.Signal
+	caller identity
+
+	params, response jsonscan.Value
+}
+
+// named checks that the record says which call it is about. Insight events are
+// about none, and of no interest.
+func (r *record) named() (fault rejection, ok bool) {
+	source, name := r.v.Get("eventSource"), r.v.Get("eventName")
+	switch {
+	case name.Kind() == jsonscan.String && !name.Is("") && (source.Kind() == jsonscan.String || name.Is(revokeSessionName)):
+		return rejection{}, true
+	case r.v.Get("insightDetails").Kind() == jsonscan.Object:
+		return rejection{}, false
+	case name.Kind() != jsonscan.String || name.Is(""):
+		return rejection{SkipBadField, "eventName"}, false
+	}
+	return rejection{SkipBadField, "eventSource"}, false
+}
+
+// setTime reads when it happened. A time that cannot be read counts as none.
+func (r *record) setTime(env envelope) bool {
+	var ok bool
+	if r.sig.Time, ok = timeOf(r.v.Get("eventTime")); !ok {
+		r.sig.Time = env.Time
+	}
+	return !r.sig.Time.IsZero()
+}
+
+// errorCode is the record's error, or empty for a call that succeeded.
+// Rewritten records fill the place of none with an empty string or "null".
+func (r *record) errorCode() string {
+	v := r.v.Get("errorCode")
+	if v.Kind() != jsonscan.String || v.Is("") || v.Is("null") {
+		return ""
+	}
+	return v.Str()
+}
+
+// failedSignIn reports whether the sign-in service says that an attempt
+// failed, which it does without an error code.
+func (r *record) failedSignIn() bool {
+	if !r.v.Get("eventSource").Is(signIn) {
+		return false
+	}
+	message := r.v.Get("errorMessage")
+	if message.Kind() == jsonscan.String && !message.Is("") && !message.Is("null") {
+		return true
+	}
+	failed := false
+	r.v.Get("responseElements").Members(func(_ string, v jsonscan.Value) bool {
+		failed = v.Is("Failure")
+		return !failed
+	})
+	return failed
+}
+
+// identify reads who called, and from where.
+func (r *record) identify(env envelope) {
+	v := r.v
+	id := v.Get("userIdentity")
+	own := accountID(id.Get("accountId").Str())
+	account := accountID(v.Get("recipientAccountId").Str())
+	if account == "" && !id.Get("type").Is("AWSAccount") {
+		account = own
+	}
+	if account == "" {
+		account = env.Account
+	}
+	r.caller = readIdentity(id, account)
+	if account == "" {
+		account = r.caller.Account
+	}
+	r.caller.SourceIP = v.Get("sourceIPAddress").Str()
+	r.caller.UserAgent = v.Get("userAgent").Str()
+	r.caller.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
+	r.sig.Account = account
+	if r.sig.Region = v.Get("awsRegion").Str(); r.sig.Region == "" {
+		r.sig.Region = env.Region
+	}
+	if r.sig.Partition = r.caller.partition(); r.sig.Partition == "" {
+		r.sig.Partition = partitionOf(r.sig.Region)
+	}
+	if !r.caller.Foreign {
+		r.complete(&r.caller.Principal)
+	}
+}
+
+// identified reads who called, and makes of the record the beginning of a
+// signal: everything but what happened.
+func (r *record) identified(env envelope) {
+	r.identify(env)
+	r.sig.ID = r.id()
+	r.sig.SharedID = r.v.Get("sharedEventID").Str()
+	r.sig.Feed = incident.FromTrail
+	r.sig.Operation = operation(r.v.Get("eventSource").Str(), r.v.Get("eventName").Str())
+	r.sig.Actor = r.caller.Actor
+	r.sig.Count = 1
+	r.params = object(r.v.Get("requestParameters"))
+	r.response = object(r.v.Get("responseElements"))
+}
+
+// complete fills in where a principal lives, if the principal does not say.
+func (r *record) complete(p *incident.Principal) {
+	if !p.Known() || p.Type == incident.Service {
+		return
+	}
+	if p.Partition == "" {
+		p.Partition = r.sig.Partition
+	}
+	if p.Account == "" {
+		p.Account = r.sig.Account
+	}
+}
+
+// id is the record's own id, or a hash of what the record says where it has
+// none. The secrets take no part in it: a copy without them is the same record.
+func (r *record) id() string {
+	if id := r.v.Get("eventID").Str(); id != "" {
+		return id
+	}
+	return hashID(r.v)
+}
+
+// secrets are where CloudTrail's records hold a secret, or could.
+var secrets = [][]string{
+	{"responseElements", "credentials", "sessionToken"},
+	{"responseElements", "credentials", "secretAccessKey"},
+	{"responseElements", "accessKey", "secretAccessKey"},
+}
+
+func hashID(v jsonscan.Value) string {
+	canonical := v.Canonical()
+	for _, path := range secrets {
+		plain, err := jsonscan.Parse(canonical)
+		if err != nil {
+			break
+		}
+		if secret := plain.Get(path...).Raw(); len(secret) > 2 {
+			canonical = bytes.ReplaceAll(canonical, secret, []byte(`""`))
+		}
+	}
+	sum := sha256.Sum256(canonical)
+	return "sha256:" + hex.EncodeToString(sum[:16])
+}
+
+// object is v, or the object that v holds as text, as some pipelines write
+// nested objects.
+func object(v jsonscan.Value) jsonscan.Value {
+	if v.Kind() != jsonscan.String {
+		return v
+	}
+	text := v.Str()
+	if !strings.HasPrefix(text, "{") {
+		return jsonscan.Value{}
+	}
+	inner, err := jsonscan.Parse([]byte(text))
+	if err != nil {
+		return jsonscan.Value{}
+	}
+	return inner
+}
+
+// operation is a call in IAM's notation. Two services name a version in their
+// calls, as in CreateFunction20150331, that IAM leaves out.
+func operation(source, name string) string {
+	service, _, _ := strings.Cut(source, ".")
+	if service == "monitoring" {
+		service = "cloudwatch"
+	}
+	if i := strings.Index(name, "20"); i > 0 && strings.Trim(name[i:], "0123456789_v") == "" && len(name)-i >= len("20150331") {
+		name = name[:i]
+	}
+	if service == "" {
+		return name
+	}
+	return service + ":" + name
+}
+
+// understood decodes a call that the catalogue lists.
+func (r *record) understood(e *Entry, env envelope, out *decoded) rejection {
+	r.identified(env)
+	if missing := e.decode(r); missing != "" {
+		return rejection{Reason: SkipBadField, Detail: missing}
+	}
+	if r.sig.Kind != "" {
+		r.complete(&r.sig.Target)
+		out.Signals = append(out.Signals, r.sig)
+	}
+	if r.sig.Kind != incident.SignInFailed {
+		r.appendUse(out)
+	}
+	return rejection{}
+}
+
+// failure decodes a call that was refused for its credential. Of federated
+// calls no key is known: they are about the role that was asked for, and the
+// identity that asked.
+func (r *record) failure(env envelope, out *decoded) rejection {
+	if r.byService() {
+		return rejection{}
+	}
+	r.identified(env)
+	r.sig.Kind = incident.CredentialFailed
+	r.sig.ErrorCode = r.errorCode()
+	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, r.v.Get("errorMessage").Str())
+	r.sig.Target = r.caller.Principal
+	r.sig.Key = r.caller.AccessKeyID
+	if r.federates() {
+		r.federated()
+		if role, ok := r.roleAsked(); ok {
+			r.sig.Target = role
+		}
+	}
+	if r.sig.Key == "" && !r.sig.Target.Known() {
+		return rejection{Reason: SkipNoIdentity}
+	}
+	r.complete(&r.sig.Target)
+	out.Signals = append(out.Signals, r.sig)
+	return rejection{}
+}
+
+// denial decodes a call that was not allowed. It is about the caller, but for
+// a session of a role that the role's trust refused: that is about the role.
+func (r *record) denial(env envelope, out *decoded) rejection {
+	if r.byService() {
+		return rejection{}
+	}
+	r.identified(env)
+	message := r.v.Get("errorMessage").Str()
+	refused := parseRefusal(message)
+	if !r.caller.Known() {
+		r.sig.Actor.Principal, r.sig.Actor.SessionName, _ = principalOf(refused.User)
+	}
+	r.sig.Kind = incident.CallDenied
+	r.sig.ErrorCode = r.errorCode()
+	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, message)
+	r.sig.Target = r.sig.Actor.Principal
+	d := refused.Denial
+	d.FromMessage = d.Resource != ""
+	if named := r.namedResource(); named != "" {
+		d.Resource, d.FromMessage = named, false
+	}
+	if d.Action == "" {
+		d.Action = r.sig.Operation
+	}
+	r.sig.Denial = &d
+	if r.assumesRole() {
+		r.refusedRole()
+	}
+	if !r.sig.Target.Known() || r.caller.Foreign && r.sig.Target.Type != incident.Role {
+		return rejection{} // somebody of another account, or nobody, knocked at a resource
+	}
+	if r.sig.Target.Same(r.sig.Actor.Principal) {
+		r.sig.Key = r.caller.AccessKeyID
+	}
+	r.complete(&r.sig.Target)
+	out.Signals = append(out.Signals, r.sig)
+	return rejection{}
+}
+
+// refusedRole makes the role that was asked for the target of a refusal,
+// unless it was a policy on the caller's side that refused.
+func (r *record) refusedRole() {
+	d := r.sig.Denial
+	if r.federates() {
+		r.federated()
+	}
+	switch d.PolicyKind {
+	case "identity-based", "permissions boundary", "session", "service control", "VPC endpoint":
+		return
+	}
+	role, ok := r.roleAsked()
+	if !ok {
+		role, _, ok = principalOf(d.Resource)
+	}
+	if ok && role.Type == incident.Role {
+		r.sig.Target = role
+	}
+}
+
+// namedResource is what the parameters say that a call was about, as IAM's
+// messages would write it.
+func (r *record) namedResource() string {
+	for _, name := range []string{"roleArn", "policyArn", "sAMLProviderArn", "openIDConnectProviderArn"} {
+		if text := r.params.Get(name).Str(); strings.HasPrefix(text, "arn:") {
+			return text
+		}
+	}
+	if !r.v.Get("eventSource").Is(iam) {
+		return ""
+	}
+	for _, kind := range []string{"role", "user", "group"} {
+		if name := r.params.Get(kind + "Name").Str(); name != "" {
+			return kind + " " + name
+		}
+	}
+	return ""
+}
+
+// byService reports whether an AWS service called in its own name. What it is
+// refused says nothing about anybody's credentials, and can be the most of all
+// that is refused in an account.
+func (r *record) byService() bool {
+	id := r.v.Get("userIdentity")
+	if kind := id.Get("type"); kind.Kind() == jsonscan.String && !kind.Is("") {
+		return kind.Is("AWSService")
+	}
+	return id.Get("arn").Str() == "" && id.Get("invokedBy").Str() != ""
+}
+
+// use decodes a successful call that the catalogue does not list.
+func (r *record) use(env envelope, out *decoded) {
+	if r.byService() || r.v.Get("userIdentity", "type").Is("AWSAccount") {
+		return
+	}
+	r.identify(env)
+	r.appendUse(out)
+}
+
+// appendUse notes that the caller used its credentials. Calls by services and
+// from other accounts teach nothing about anybody here.
+func (r *record) appendUse(out *decoded) {
+	c := &r.caller
+	if !c.Known() || c.Foreign || c.Type == incident.Service {
+		return
+	}
+	id := r.sig.ID
+	if id == "" {
+		id = r.id()
+	}
+	out.Uses = append(out.Uses, incident.Use{
+		Account:     r.sig.Account,
+		Region:      r.sig.Region,
+		Principal:   c.Principal,
+		SessionName: c.SessionName,
+		AccessKeyID: c.AccessKeyID,
+		IssuedAt:    c.IssuedAt,
+		SourceIP:    c.SourceIP,
+		Network:     lineage.Network(c.SourceIP),
+		Client:      lineage.Client(c.UserAgent),
+		Service:     r.v.Get("eventSource").Str(),
+		Probe:       r.v.Get("eventName").Is("GetCallerIdentity"),
+		Credentials: c.CredentialsOf,
+		First:       r.sig.Time,
+		Last:        r.sig.Time,
+		FirstID:     id,
+		LastID:      id,
+	})
+}
