@@ -15,8 +15,8 @@ func harmful(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == utf8.RuneError
 }
 
-// printable returns s with harmful characters written as escapes, on one line.
-func printable(s string) string {
+// Printable returns s with harmful characters written as escapes, on one line.
+func Printable(s string) string {
 	if strings.IndexFunc(s, harmful) < 0 {
 		return s
 	}

@@ -80,7 +80,7 @@ func (t *text) heading(f incident.Finding, color bool) {
 
 // oneLine is s without anything that could make it look like several lines:
 // escaped, and with single spaces.
-func oneLine(s string) string { return strings.Join(strings.Fields(printable(s)), " ") }
+func oneLine(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }
 
 // SubjectName names a subject as people do: "role payments-api".
 func SubjectName(s incident.Subject) string {
@@ -278,26 +278,31 @@ func when(first, last time.Time) string {
 	return s + " UTC"
 }
 
-// paragraph writes s after a prefix, and further lines beneath its beginning.
-func (t *text) paragraph(prefix, s string) {
+func (t *text) paragraph(prefix, s string) { t.WriteString(Paragraph(prefix, s)) }
+
+// Paragraph is s after a prefix, harmless and broken into lines of 80 columns,
+// the further ones beneath its beginning.
+func Paragraph(prefix, s string) string {
+	var b strings.Builder
+	b.WriteString(prefix)
 	indent := utf8.RuneCountInString(prefix)
 	column := indent
-	t.WriteString(prefix)
-	for i, word := range words(printable(s)) {
+	for i, word := range words(Printable(s)) {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
 		case column+1+n > width:
-			t.WriteString("\n" + strings.Repeat(" ", indent))
+			b.WriteString("\n" + strings.Repeat(" ", indent))
 			column = indent
 		default:
-			t.WriteByte(' ')
+			b.WriteByte(' ')
 			column++
 		}
-		t.WriteString(word)
+		b.WriteString(word)
 		column += n
 	}
-	t.WriteByte('\n')
+	b.WriteByte('\n')
+	return b.String()
 }
 
 // words splits s at spaces, but not inside `…`, which holds a command that has
