@@ -1,0 +1,219 @@
+package replay_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/scenario"
+	"github.com/trailverdict/trailverdict/internal/store"
+)
+
+const events = "../../events"
+
+// stories are the project's own scenarios.
+func stories(t *testing.T) []scenario.Story {
+	t.Helper()
+	list, err := scenario.Load(os.DirFS(filepath.Join(events, "scenario")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 60 {
+		t.Fatalf("%d stories, want at least 60", len(list))
+	}
+	return list
+}
+
+// tell replays parts of a recording as the command does.
+func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, replay.Summary) {
+	t.Helper()
+	settings := incident.DefaultSettings()
+	if len(s.Config) > 0 {
+		var err error
+		if settings, err = config.Load("config.yaml", s.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
+	var inputs []replay.Input
+	for i, p := range parts {
+		inputs = append(inputs, replay.Stream(fmt.Sprintf("part %d", i), bytes.NewReader(p)))
+	}
+	sum, err := replay.Read(context.Background(), inputs, d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asOf := s.AsOf
+	if asOf.IsZero() {
+		asOf = sum.Last
+	}
+	findings, err := d.Findings(context.Background(), asOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings, sum
+}
+
+func asJSON(t *testing.T, findings []incident.Finding) string {
+	t.Helper()
+	var b strings.Builder
+	for _, f := range findings {
+		if err := render.JSON(&b, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func TestStories(t *testing.T) {
+	for _, s := range stories(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			findings, _ := tell(t, s, s.Events)
+			for _, c := range s.Check(findings) {
+				t.Error(c)
+			}
+			if t.Failed() {
+				for _, f := range findings {
+					if err := render.Text(testWriter{t}, f, render.TextOptions{Verbose: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("%s", b)
+	return len(b), nil
+}
+
+// values splits a story's events into single JSON values. The stories hold one
+// a line; one that does not is told in one piece.
+func values(s scenario.Story) [][]byte {
+	return slices.DeleteFunc(bytes.SplitAfter(s.Events, []byte("\n")), func(line []byte) bool {
+		return len(bytes.TrimSpace(line)) == 0
+	})
+}
+
+// lineByLine reports whether each line of the story's events is a value by
+// itself, so that lines can be reordered.
+func lineByLine(t *testing.T, s scenario.Story) bool {
+	t.Helper()
+	_, whole := tell(t, s, s.Events)
+	_, apart := tell(t, s, values(s)...)
+	return whole.Values == apart.Values && len(whole.Skipped) == len(apart.Skipped)
+}
+
+// TestDeliveryChangesNothing delivers each story in other orders, repeated, and
+// in batches, and wants the same bytes.
+func TestDeliveryChangesNothing(t *testing.T) {
+	for i, s := range stories(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			if !lineByLine(t, s) {
+				t.Skip("the events are no JSON Lines, so they cannot be cut apart here: their order was not checked")
+			}
+			findings, _ := tell(t, s, s.Events)
+			want := asJSON(t, findings)
+			r := rand.New(rand.NewPCG(7, uint64(i)))
+			for name, parts := range map[string][][]byte{
+				"backward":            backward(values(s)),
+				"shuffled":            shuffled(r, values(s)),
+				"repeated":            shuffled(r, slices.Repeat(values(s), 3)),
+				"in batches":          batches(r, shuffled(r, values(s))),
+				"repeated in batches": batches(r, shuffled(r, slices.Repeat(values(s), 2))),
+			} {
+				findings, _ := tell(t, s, parts...)
+				if got := asJSON(t, findings); got != want {
+					t.Errorf("%s: the findings differ:\n%s\nwant:\n%s", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func backward(parts [][]byte) [][]byte {
+	slices.Reverse(parts)
+	return parts
+}
+
+func shuffled(r *rand.Rand, parts [][]byte) [][]byte {
+	r.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	return parts
+}
+
+// batches joins runs of values into streams of several.
+func batches(r *rand.Rand, parts [][]byte) [][]byte {
+	var out [][]byte
+	for len(parts) > 0 {
+		n := 1 + r.IntN(len(parts))
+		out = append(out, bytes.Join(parts[:n], []byte("\n")))
+		parts = parts[n:]
+	}
+	return out
+}
+
+// irrelevant are events that say nothing about the stories' principals: other
+// people's work in another account, and things that are no credentials'.
+const irrelevant = `{"eventVersion":"1.11","userIdentity":{"type":"AWSService","invokedBy":"kms.amazonaws.com"},"eventTime":"%s","eventSource":"kms.amazonaws.com","eventName":"RotateKey","awsRegion":"eu-central-1","sourceIPAddress":"kms.amazonaws.com","userAgent":"kms.amazonaws.com","requestParameters":null,"responseElements":null,"eventID":"irrelevant-1","readOnly":false,"eventType":"AwsServiceEvent","recipientAccountId":"444455556666","eventCategory":"Management"}
+{"version":"0","id":"irrelevant-2","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","account":"444455556666","time":"%[1]s","region":"eu-central-1","resources":[],"detail":{"instance-id":"i-0123456789abcdef0","state":"running"}}
+{"version":"0","id":"irrelevant-3","detail-type":"Scheduled Event","source":"aws.events","account":"444455556666","time":"%[1]s","region":"eu-central-1","resources":["arn:aws:events:eu-central-1:444455556666:rule/nightly"],"detail":{}}
+{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","principalId":"AROAQSTRANGERSROLE001:nightly","arn":"arn:aws:sts::444455556666:assumed-role/inventory/nightly","accountId":"444455556666","accessKeyId":"ASIAQSTRANGERSKEY001","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAQSTRANGERSROLE001","arn":"arn:aws:iam::444455556666:role/inventory","accountId":"444455556666","userName":"inventory"},"attributes":{"creationDate":"%[1]s","mfaAuthenticated":"false"}}},"eventTime":"%[1]s","eventSource":"ec2.amazonaws.com","eventName":"DescribeInstances","awsRegion":"eu-central-1","sourceIPAddress":"192.0.2.200","userAgent":"Boto3/1.34.0","requestParameters":{},"responseElements":null,"requestID":"r","eventID":"irrelevant-4","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"444455556666","eventCategory":"Management"}
+`
+
+func TestIrrelevantEventsChangeNothing(t *testing.T) {
+	for _, s := range stories(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			findings, sum := tell(t, s, s.Events)
+			noise := fmt.Sprintf(irrelevant, sum.First.Format("2006-01-02T15:04:05Z"))
+			again, _ := tell(t, s, []byte(noise), s.Events)
+			if got, want := asJSON(t, again), asJSON(t, findings); got != want {
+				t.Errorf("the findings differ:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestSingleEvents decodes each event of events/single by itself: all are in a
+// form that is understood, and nothing of them is skipped.
+func TestSingleEvents(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(events, "single", "*.json"))
+	if err != nil || len(files) < 60 {
+		t.Fatalf("%d events, %v; want at least 60", len(files), err)
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".json"), func(t *testing.T) {
+			d := detect.New(store.NewMemory(store.DefaultLimits()), incident.DefaultSettings())
+			inputs, err := replay.Find([]string{name}, strings.NewReader(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := replay.Read(context.Background(), inputs, d, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(sum.Skipped) > 0 || len(sum.Failed) > 0 {
+				t.Errorf("skipped %v, %v", sum.Examples, sum.Failed)
+			}
+			if sum.Values == 0 {
+				t.Error("nothing was read")
+			}
+			if sum.Signals+sum.Uses == 0 && sum.Irrelevant == 0 {
+				t.Error("neither a signal, nor a use, nor known to be of no interest")
+			}
+		})
+	}
+}
