@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/trail"
+)
+
+// print writes the findings that are to be shown.
+func (p *program) print(w io.Writer, d decision, o replayOptions) error {
+	write := p.writer(w, o)
+	printed := 0
+	for _, f := range inOrder(d.shown, o) {
+		suppression, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
+		if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
+			continue
+		}
+		if printed++; printed > 1 && o.format.value == "text" {
+			if _, err := fmt.Fprintf(w, "\n%s\n\n", strings.Repeat("─", 80)); err != nil {
+				return fmt.Errorf("write finding: %w", err)
+			}
+		}
+		if !suppressed {
+			suppression = incident.Suppression{}
+		}
+		if err := write(f, suppression); err != nil {
+			return err
+		}
+	}
+	if printed == 0 && o.format.value == "text" {
+		_, err := fmt.Fprintf(w, "No findings at severity %s or above.\n", o.minSeverity)
+		return err
+	}
+	return nil
+}
+
+// inOrder puts the gravest findings first for people. For programs they stay in
+// the detector's own order.
+func inOrder(findings []incident.Finding, o replayOptions) []incident.Finding {
+	if o.format.value != "text" || o.revisions {
+		return findings
+	}
+	sorted := slices.Clone(findings)
+	slices.SortStableFunc(sorted, func(a, b incident.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.FirstSeen.Compare(b.FirstSeen))
+	})
+	return sorted
+}
+
+// writer is how one finding is written in the format asked for.
+func (p *program) writer(w io.Writer, o replayOptions) func(incident.Finding, incident.Suppression) error {
+	switch o.format.value {
+	case "json":
+		return func(f incident.Finding, _ incident.Suppression) error { return render.JSON(w, f) }
+	case "ocsf":
+		return func(f incident.Finding, _ incident.Suppression) error { return render.OCSF(w, f, version()) }
+	}
+	color := o.output == "" && p.colors(p.stdout)
+	return func(f incident.Finding, s incident.Suppression) error {
+		t := render.TextOptions{Color: color, Verbose: o.verbose}
+		if s.Reason != "" {
+			t.Suppression = &s
+		}
+		return render.Text(w, f, t)
+	}
+}
+
+// summarize writes to standard error what was read and what came of it.
+func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
+	s := d.summary
+	var b strings.Builder
+	line := func(title, text string) { b.WriteString(render.Paragraph(fmt.Sprintf("  %-11s  ", title), text)) }
+
+	fmt.Fprintf(&b, "\nRead %s, %s: %s in %s\n", count(s.Files, "file"), size(s.Bytes), count(s.Records, "record"),
+		max(took, time.Millisecond).Round(time.Millisecond))
+	if !s.First.IsZero() {
+		line("from", s.First.Format(time.RFC3339)+" to "+s.Last.Format(time.RFC3339))
+	}
+	line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, count(s.Uses, "successful call"), s.Irrelevant))
+	line("duplicates", fmt.Sprint(s.Duplicates)+plus(s.Conflicts, "with other contents than before"))
+	if s.Other > 0 {
+		line("other files", fmt.Sprintf("%d without events", s.Other))
+	}
+	if len(s.Skipped) > 0 {
+		line("skipped", skipped(s))
+	}
+	for _, e := range s.Examples {
+		line("", example(e))
+	}
+	for _, err := range s.Failed {
+		line("unreadable", err.Error())
+	}
+	line("findings", tally(d, o))
+	title := "not visible"
+	for _, gap := range s.Gaps() {
+		line(title, gap)
+		title = ""
+	}
+	_, _ = io.WriteString(p.stderr, b.String()) // there is nobody left to tell
+}
+
+// skipped counts what was left out, by reason.
+func skipped(s replay.Summary) string {
+	var parts []string
+	for _, r := range s.SkipReasons() {
+		parts = append(parts, fmt.Sprintf("%d %s", s.Skipped[r], r))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// example says where something was left out.
+func example(e trail.Skip) string {
+	s := fmt.Sprintf("%s at byte %d: %s", e.Source, e.Offset, e.Reason)
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	return s
+}
+
+// tally counts final findings by verdict, and those that are not shown.
+func tally(d decision, o replayOptions) string {
+	if len(d.findings) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, v := range incident.Verdicts {
+		n := 0
+		for _, f := range d.findings {
+			if f.Verdict == v {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	low, suppressed := 0, 0
+	for _, f := range d.findings {
+		if _, ok := detect.Suppressed(f, d.settings.Suppressions, d.asOf); ok {
+			suppressed++
+		} else if f.Severity < o.minSeverity.Severity {
+			low++
+		}
+	}
+	return strings.Join(parts, ", ") + plus(low, "below "+o.minSeverity.String()) + plus(suppressed, "suppressed")
+}
+
+// plus is a remark about n things, if there are any.
+func plus(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d %s", n, what)
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// size writes bytes as people do.
+func size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	value, unit := float64(n)/1000, "kB"
+	for _, next := range []string{"MB", "GB", "TB"} {
+		if value < 1000 {
+			break
+		}
+		value, unit = value/1000, next
+	}
+	return fmt.Sprintf("%.1f %s", value, unit)
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/trailverdict/trailverdict/internal/replay"
+)
+
+// bar shows how far reading has come; without a terminal it shows nothing.
+type bar struct{ *progressbar.ProgressBar }
+
+func (p *program) progress(inputs []replay.Input) bar {
+	if !p.terminal(p.stderr) {
+		return bar{}
+	}
+	total := int64(0)
+	for _, in := range inputs {
+		if in.Size == 0 {
+			total = -1 // a stream: nobody knows how much is to come
+			break
+		}
+		total += in.Size
+	}
+	return bar{progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(p.stderr),
+		progressbar.OptionSetDescription("reading"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+func (b bar) add(n int) {
+	if b.ProgressBar != nil {
+		_ = b.Add(n) // a bar that cannot be drawn is no reason to stop
+	}
+}
+
+func (b bar) finish() {
+	if b.ProgressBar != nil {
+		_ = b.Finish()
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/store"
+)
+
+// replayOptions are the flags of replay.
+type replayOptions struct {
+	format      *choice
+	output      string
+	config      string
+	minSeverity severity
+	asOf        instant
+	revisions   bool
+	verbose     bool
+}
+
+func (p *program) replayCommand() *cobra.Command {
+	o := replayOptions{format: newChoice("text", "json", "ocsf"), minSeverity: severity{incident.Low}}
+	cmd := &cobra.Command{
+		Use:   "replay [flags] PATH…",
+		Short: "Run the detector over recorded events",
+		Long: `Replay runs the detector over recorded events and prints what it finds.
+
+A PATH is a file, a folder with everything beneath it, or - for standard input.
+What a file holds is recognised by its content, plain or gzip-compressed, one
+JSON value, an array or JSON Lines, mixed as you like:
+
+  CloudTrail log files and bare records, LookupEvents answers, EventBridge
+  events (CloudTrail, GuardDuty, AWS Health), batches from SQS, CloudWatch Logs
+  subscriptions, and credential failures that clients report.
+
+CloudTrail does not record calls that fail authentication. Add the failures
+that your clients saw, or their logs, to have them explained.
+
+Findings go to standard output, a summary of what was read, skipped and not
+visible to standard error. The same events give the same findings, whatever
+their order and however often they are repeated.
+
+Exit status: 0 no compromise, 3 at least one compromise (whatever --min-severity
+hides; suppressed findings do not count), 2 usage, a missing path or a bad
+configuration, 1 nothing could be read, or reading or writing failed.`,
+		Example: `  trailverdict replay AWSLogs/111122223333/CloudTrail/
+  trailverdict replay --format json --min-severity medium events.ndjson | jq .summary
+  aws cloudtrail lookup-events --output json | trailverdict replay - failures.ndjson`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("replay needs a file, a folder, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return p.replay(cmd.Context(), o, args) },
+	}
+	f := cmd.Flags()
+	o.format.add(cmd, "format", "how to print findings")
+	f.StringVarP(&o.output, "output", "o", "", "write findings to `FILE` instead of standard output")
+	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.Var(&o.minSeverity, "min-severity", "hide findings below LEVEL: informational, low, medium, high, critical")
+	f.Var(&o.asOf, "as-of", "decide as of TIME (default: the last event's time)")
+	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print all evidence with its weights, and suppressed findings too")
+	_ = cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions(incident.Severities, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (p *program) replay(ctx context.Context, o replayOptions, paths []string) error {
+	began := time.Now()
+	settings, err := loadSettings(o.config)
+	if err != nil {
+		return err
+	}
+	inputs, err := p.inputs(paths)
+	if err != nil {
+		return err
+	}
+	out, err := p.openOutput(o.output)
+	if err != nil {
+		return err
+	}
+	decided, err := p.decide(ctx, inputs, settings, o)
+	if err == nil {
+		err = p.print(out, decided, o)
+	}
+	if err := out.finish(err); err != nil {
+		return err
+	}
+	return p.conclude(decided, o, time.Since(began))
+}
+
+// loadSettings reads the configuration, or takes the defaults without one.
+// Whatever is wrong with it is an error of usage.
+func loadSettings(path string) (incident.Settings, error) {
+	if path == "" {
+		return incident.DefaultSettings(), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return incident.Settings{}, usageError{err}
+	}
+	settings, err := config.Load(path, data)
+	if err != nil {
+		return incident.Settings{}, usageError{err}
+	}
+	return settings, nil
+}
+
+func (p *program) inputs(paths []string) ([]replay.Input, error) {
+	inputs, err := replay.Find(paths, p.stdin)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{err}
+	}
+	return inputs, err
+}
+
+// decision is all that a replay concluded.
+type decision struct {
+	summary  replay.Summary
+	asOf     time.Time
+	settings incident.Settings
+	// findings are final; shown are those to print, which may be revisions.
+	findings, shown []incident.Finding
+}
+
+// decide reads inputs and decides about them.
+func (p *program) decide(ctx context.Context, inputs []replay.Input, settings incident.Settings, o replayOptions) (decision, error) {
+	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
+	bar := p.progress(inputs)
+	summary, err := replay.Read(ctx, inputs, d, bar.add)
+	bar.finish()
+	if err != nil {
+		return decision{}, err
+	}
+	dec := decision{summary: summary, asOf: o.asOf.Time, settings: settings}
+	if dec.asOf.IsZero() {
+		dec.asOf = summary.Last
+	}
+	if dec.findings, err = d.Findings(ctx, dec.asOf); err != nil {
+		return decision{}, err
+	}
+	dec.shown = dec.findings
+	if o.revisions {
+		dec.shown, err = d.Revisions(ctx, dec.asOf)
+	}
+	return dec, err
+}
+
+// conclude writes the summary and says how the program ends.
+func (p *program) conclude(d decision, o replayOptions, took time.Duration) error {
+	p.summarize(d, o, took)
+	switch {
+	case len(d.summary.Failed) > 0:
+		return errors.New("not everything could be read")
+	case d.summary.Nothing():
+		return errors.New("nothing could be read: there are no events in the input")
+	}
+	for _, f := range d.findings {
+		if _, hidden := detect.Suppressed(f, d.settings.Suppressions, d.asOf); !hidden && f.Verdict == incident.Compromise {
+			return errCompromise
+		}
+	}
+	return nil
+}
