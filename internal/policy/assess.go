@@ -269,7 +269,7 @@ func ownerOf(g grant) string {
 // claimed is g's limit on a claim of its provider's tokens, if it has one.
 func claimed(g grant, name string) limit {
 	for _, l := range g.limits {
-		if host, claim, ok := claimOf(l.key); ok && host == g.who.name && claim == name && !l.not && l.test != null {
+		if host, claim, ok := claimOf(l.key); ok && host == g.who.name && claim == name && !l.not && l.test != byNull {
 			return l
 		}
 	}
@@ -311,7 +311,7 @@ func replaced(l limit, g grant) bool {
 // alike reports whether values of two tests say the same kind of thing. Of a
 // Bool's two values each is the opposite of the other.
 func alike(a, b test) bool {
-	return a == b && a != truth || a == text && b == fold || a == fold && b == text
+	return a == b && a != byTruth || a == byText && b == byFold || a == byFold && b == byText
 }
 
 // namesSomebody reports whether a limit on who says which of them it is, so

@@ -225,7 +225,7 @@ var everybodyTests = []judged{
 	{"a session name in the unique id is anybody's", doc(allow(everybody, when("StringLike", "aws:userId", "*:deploy"))), Opened, AnyPrincipal},
 	{"one OIDC subject is somebody's", doc(statement("Allow", "Principal", everybody, `"sts:AssumeRoleWithWebIdentity"`, when("StringEquals", githubSub, "repo:acme/app:ref:refs/heads/main"))), Changed, NewPrincipal},
 	{"a condition without a value limits nobody", doc(allow(everybody, `"StringEquals":{"aws:PrincipalOrgID":[]}`)), Opened, AnyPrincipal},
-	{"an operator that does not exist limits nobody", doc(allow(everybody, when("StringMatches", "aws:PrincipalTag/x", "o-ours123456"))), Opened, AnyPrincipal},
+	{"an operator that does not exist limits nobody", doc(allow(everybody, when("StringMatches", "aws:PrincipalOrgID", "o-ours123456"))), Opened, AnyPrincipal},
 }
 
 var denyTests = []judged{

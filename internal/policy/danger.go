@@ -116,6 +116,15 @@ func (o Own) narrows(l limit) (d danger, ok bool) {
 		return danger{}, false
 	}
 	switch l.key {
+	case "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce":
+		return narrowsToNetwork(l)
+	case "aws:principalisawsservice", "aws:viaawsservice":
+		return danger{Weakened, AnyService, ""}, l.test == byTruth && l.value == "true"
+	}
+	if !l.textual() {
+		return danger{}, false
+	}
+	switch l.key {
 	case "aws:principalorgid", "aws:principalorgpaths", "aws:vpceorgid", "aws:vpceorgpaths",
 		"aws:sourceorgid", "aws:sourceorgpaths", "aws:resourceorgid":
 		return o.narrowsToOrganisation(l)
@@ -125,10 +134,6 @@ func (o Own) narrows(l limit) (d danger, ok bool) {
 		return o.narrowsToARN(l)
 	case "aws:userid", "aws:principalservicename":
 		return narrowsToID(l)
-	case "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce":
-		return narrowsToNetwork(l)
-	case "aws:principalisawsservice", "aws:viaawsservice":
-		return danger{Weakened, AnyService, ""}, l.test == truth && l.value == "true"
 	}
 	if _, claim, isClaim := claimOf(l.key); isClaim && slices.Contains(subjectClaims, claim) {
 		level, reason := claimLevel(claim, l.value)
@@ -297,7 +302,7 @@ func (o Own) narrowsProvider(host string, l limit) (danger, bool) {
 		return danger{Changed, NewPrincipal, l.said}, l.strict() && !l.presence()
 	}
 	keyHost, claim, ok := claimOf(l.key)
-	if !ok || l.not || l.test == null || !slices.Contains(subjectClaims, claim) {
+	if !ok || l.not || !l.textual() || !slices.Contains(subjectClaims, claim) {
 		return danger{}, false
 	}
 	if keyHost != host {

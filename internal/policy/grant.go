@@ -300,7 +300,7 @@ func multiply(asked []clause) [][]limit {
 func tightened(way []limit) []limit {
 	for i, l := range way {
 		demanded := func(m limit) bool { return m.key == l.key && !m.absent }
-		if l.absent && l.test != null && slices.ContainsFunc(way, demanded) {
+		if l.absent && l.test != byNull && slices.ContainsFunc(way, demanded) {
 			way[i].absent = false
 		}
 	}

@@ -29,12 +29,12 @@ type limit struct {
 type test int
 
 const (
-	text  test = iota // strings and ARNs
-	fold              // strings without case; value is in lower case
-	truth             // Bool; value is true or false, never not
-	null              // Null; value is true (the key is missing) or false, never not
-	block             // addresses; value is an address block
-	other             // numbers, dates, binaries: compared by what is written only
+	byText  test = iota // strings and ARNs
+	byFold              // strings without case; value is in lower case
+	byTruth             // Bool; value is true or false, never not
+	byNull              // Null; value is true (the key is missing) or false, never not
+	byBlock             // addresses; value is an address block
+	byOther             // numbers, dates, binaries: compared by what is written only
 )
 
 type clause []limit
@@ -64,36 +64,36 @@ var operators = map[string]struct {
 	wild bool
 	not  bool
 }{
-	"stringequals":              {test: text},
-	"stringnotequals":           {test: text, not: true},
-	"stringequalsignorecase":    {test: fold},
-	"stringnotequalsignorecase": {test: fold, not: true},
-	"stringlike":                {test: text, wild: true},
-	"stringnotlike":             {test: text, wild: true, not: true},
-	"arnequals":                 {test: text, wild: true}, // the same as arnlike
-	"arnlike":                   {test: text, wild: true},
-	"arnnotequals":              {test: text, wild: true, not: true},
-	"arnnotlike":                {test: text, wild: true, not: true},
-	"bool":                      {test: truth},
-	"null":                      {test: null},
-	"ipaddress":                 {test: block},
-	"notipaddress":              {test: block, not: true},
+	"stringequals":              {test: byText},
+	"stringnotequals":           {test: byText, not: true},
+	"stringequalsignorecase":    {test: byFold},
+	"stringnotequalsignorecase": {test: byFold, not: true},
+	"stringlike":                {test: byText, wild: true},
+	"stringnotlike":             {test: byText, wild: true, not: true},
+	"arnequals":                 {test: byText, wild: true}, // the same as arnlike
+	"arnlike":                   {test: byText, wild: true},
+	"arnnotequals":              {test: byText, wild: true, not: true},
+	"arnnotlike":                {test: byText, wild: true, not: true},
+	"bool":                      {test: byTruth},
+	"null":                      {test: byNull},
+	"ipaddress":                 {test: byBlock},
+	"notipaddress":              {test: byBlock, not: true},
 }
 
 func readLimit(c incident.Condition, value string) limit {
 	op := baseOperator(c.Operator)
 	how, known := operators[op]
 	if !known {
-		how.test = other
+		how.test = byOther
 	}
 	l := limit{key: c.Key, test: how.test, op: op, not: how.not, value: exactly(value), said: value}
 	switch {
 	case how.wild:
 		l.value = wild(value)
-	case how.test == fold || how.test == truth || how.test == null:
+	case how.test == byFold || how.test == byTruth || how.test == byNull:
 		l.value = exactly(strings.ToLower(value))
 	}
-	if how.test != other {
+	if how.test != byOther {
 		l.op = ""
 	}
 	l.absent = holdsAbsent(strings.ToLower(c.Operator), l)
@@ -103,7 +103,7 @@ func readLimit(c incident.Condition, value string) limit {
 // holdsAbsent says whether a condition holds for a request that lacks its key.
 func holdsAbsent(operator string, l limit) bool {
 	switch {
-	case l.test == null:
+	case l.test == byNull:
 		return l.value == "true"
 	case strings.HasSuffix(operator, "ifexists"), strings.HasPrefix(operator, "forallvalues:"):
 		return true
@@ -116,7 +116,7 @@ func holdsAbsent(operator string, l limit) bool {
 // negated is the opposite of l.
 func (l limit) negated() limit {
 	l.absent = !l.absent
-	if l.test != truth && l.test != null {
+	if l.test != byTruth && l.test != byNull {
 		l.not = !l.not
 		return l
 	}
@@ -128,17 +128,22 @@ func (l limit) negated() limit {
 	return l
 }
 
-// strict reports whether l wants the key to have the value.
-func (l limit) strict() bool { return !l.not && !l.absent && l.test != null }
+// strict reports whether l wants the key to be there and to match the value.
+func (l limit) strict() bool {
+	return !l.not && !l.absent && l.test != byNull && l.test != byOther
+}
+
+// textual reports whether l compares strings or ARNs.
+func (l limit) textual() bool { return l.test == byText || l.test == byFold }
 
 // presence reports whether l is content with any value.
 func (l limit) presence() bool {
 	switch {
-	case l.test == null:
+	case l.test == byNull:
 		return l.value == "false"
 	case !l.strict():
 		return false
-	case l.test == block:
+	case l.test == byBlock:
 		b := addressBlock(l.value)
 		return b.IsValid() && b.Bits() == 0
 	}
@@ -150,14 +155,14 @@ func (l limit) implies(m limit) bool {
 	if l.key != m.key || l.absent && !m.absent {
 		return false
 	}
-	if m.test == null {
-		return m.value == "false" && !l.absent || l.test == null && l.value == m.value
+	if m.test == byNull {
+		return m.value == "false" && !l.absent || l.test == byNull && l.value == m.value
 	}
-	if l.test == fold && m.test == text {
+	if l.test == byFold && m.test == byText {
 		return false
 	}
-	if m.test == fold && l.test == text {
-		l.test, l.value = fold, pattern(strings.ToLower(string(l.value)))
+	if m.test == byFold && l.test == byText {
+		l.test, l.value = byFold, pattern(strings.ToLower(string(l.value)))
 	}
 	if l.test != m.test || l.op != m.op {
 		return false
@@ -168,7 +173,7 @@ func (l limit) implies(m limit) bool {
 	case l.not == m.not:
 		return m.holdsAll(l.value)
 	case m.not:
-		return l.value.exact() && (l.test == text || l.test == fold) && !m.value.covers(l.value)
+		return l.value.exact() && l.textual() && !m.value.covers(l.value)
 	}
 	return false
 }
@@ -179,9 +184,9 @@ func (l limit) holdsAll(v pattern) bool {
 		return true
 	}
 	switch l.test {
-	case text, fold:
+	case byText, byFold:
 		return l.value.covers(v)
-	case block:
+	case byBlock:
 		wide, narrow := addressBlock(l.value), addressBlock(v)
 		return wide.IsValid() && narrow.IsValid() && wide.Bits() <= narrow.Bits() && wide.Contains(narrow.Addr())
 	}
@@ -191,9 +196,9 @@ func (l limit) holdsAll(v pattern) bool {
 // admits reports whether l lets a request pass whose key has that value.
 func (l limit) admits(value string) bool {
 	switch l.test {
-	case text:
+	case byText:
 		return l.value.covers(exactly(value)) != l.not
-	case fold:
+	case byFold:
 		return l.value.covers(exactly(strings.ToLower(value))) != l.not
 	}
 	return true
