@@ -208,12 +208,31 @@ func identityChange(k incident.Kind) bool {
 
 // taint says what shows that the actor of a change is compromised, or nothing.
 // It looks a day to either side, as far as it has happened: a notice of
-// exposure may come after the deed.
+// exposure may come after the deed. A session inherits what shows of the
+// credentials that it was asked for with.
 func (v *view) taint(sig *incident.Signal) string {
 	a := sig.Actor
-	if !a.Known() || a.Type == incident.Service {
-		return ""
+	for range maxChain {
+		if !a.Known() || a.Type == incident.Service {
+			return ""
+		}
+		if why := v.taintOf(a, sig); why != "" {
+			return why
+		}
+		is, ok := v.graph.Issued(a.AccessKeyID, sig.Time)
+		if !ok {
+			return ""
+		}
+		a = is.Caller
 	}
+	return ""
+}
+
+// maxChain is how many sessions in a row, each asked for with the one before,
+// are followed.
+const maxChain = 5
+
+func (v *view) taintOf(a incident.Actor, sig *incident.Signal) string {
 	who := v.graph.Spelled(a.Principal)
 	for _, other := range v.marked[who.Key()] {
 		if why := v.marks(other, a); why != "" && v.near(other, sig) {
@@ -289,7 +308,7 @@ func (v *view) elsewhereTaint(a incident.Actor, sig *incident.Signal) string {
 	}
 	for _, e := range v.elsewhere(a.AccessKeyID) {
 		if e.rule == "instance_session_elsewhere" || e.rule == "key_in_two_places" {
-			if e.use.First.Sub(sig.Time).Abs() <= 24*time.Hour && lineage.Network(a.SourceIP) == e.use.Network {
+			if e.use.First.Sub(sig.Time).Abs() <= 24*time.Hour {
 				return "the key of " + callerName(a) + " was used from two places"
 			}
 		}

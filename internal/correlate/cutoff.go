@@ -103,14 +103,18 @@ func (v *view) revocation(sig *incident.Signal) *cut {
 	if r == nil {
 		return nil
 	}
-	words := "sessions issued before " + clock(r.IssuedBefore) + " were revoked"
-	if r.IssuedBefore.IsZero() {
+	before := r.IssuedBefore
+	if r.Literal && before.IsZero() {
+		before = sig.Time
+	}
+	words := "sessions issued before " + clock(before) + " were revoked"
+	if before.IsZero() {
 		words = "its sessions were revoked"
 	}
 	if len(r.Users) > 0 {
 		words += " for " + strings.Join(r.Users, ", ")
 	}
-	return &cut{sig: sig, reach: deniesCalls, before: r.IssuedBefore, users: r.Users, words: words,
+	return &cut{sig: sig, reach: deniesCalls, before: before, users: r.Users, words: words,
 		planned: "revoked_by_responder", lone: "revoked_unexplained", failed: "failures_after_revocation", taint: "tainted_revocation"}
 }
 

@@ -452,7 +452,7 @@ func refreshable(f failure) bool {
 
 func (v *view) beats(list []*incident.Signal, workload string) bool {
 	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
-	if !ok || !v.livesBetween(r, list) {
+	if !ok || !v.livesBetween(r, list) || !dominant(r, list) {
 		return false
 	}
 	rule := Rule("refresh_rhythm")
@@ -470,6 +470,14 @@ func (v *view) beats(list []*incident.Signal, workload string) bool {
 	v.rhythms = append(v.rhythms, r)
 	v.add(rule, fmt.Sprintf("failures recur every %s%s: %d times so far", span(r.Period), words, r.Beats), on...)
 	return true
+}
+
+// dominant reports whether the rhythm accounts for most of what fails: in a
+// stream of many random failures some always keep a beat. A third of noise is
+// allowed for, or two thirds where the period is a lifetime.
+func dominant(r interval.Rhythm, list []*incident.Signal) bool {
+	share := float64(r.Beats) / float64(len(interval.Beats(times(list))))
+	return share >= 0.6 || r.Lifetime > 0 && share >= 0.35
 }
 
 // lifetimes are the lifetimes of the subject's known sessions.
