@@ -93,14 +93,14 @@ func endOfKey(b []byte, key int) (end int, odd bool) {
 // get looks up name in the object raw that f indexes.
 func (f *Fields) get(raw []byte, name string) Value {
 	for i := len(f.list) - 1; i >= 0; i-- {
-		if m := f.list[i]; m.is(raw, name) {
+		if m := &f.list[i]; m.is(raw, name) {
 			return Value{raw: raw[m.val:m.end:m.end]}
 		}
 	}
 	return Value{}
 }
 
-func (m field) is(raw []byte, name string) bool {
+func (m *field) is(raw []byte, name string) bool {
 	if m.odd {
 		return Value{raw: raw[m.key-1 : m.keyEnd+1]}.Is(name)
 	}

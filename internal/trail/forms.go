@@ -56,18 +56,21 @@ func formOf(v jsonscan.Value) form {
 	return formUnknown
 }
 
-// formOfRecord tells CloudTrail's records from what else Lambda receives in
-// lists called Records. Those have sources such as aws:sqs; CloudTrail's are
-// the services' host names.
+// formOfRecord tells CloudTrail's records from what else comes in lists called
+// Records. CloudTrail's sources are the services' host names; Lambda's are of
+// the kind of aws:sqs, and of them only S3's notices are known to say nothing.
 func formOfRecord(v jsonscan.Value) form {
-	source, _ := v.Get("eventSource").Plain()
-	if !bytes.HasPrefix(source, []byte("aws:")) {
+	source := v.Get("eventSource")
+	name, _ := source.Plain()
+	switch {
+	case !bytes.HasPrefix(name, []byte("aws:")):
 		return formRecord
-	}
-	if v.Get("body").Kind() != jsonscan.Missing {
+	case v.Get("body").Kind() != jsonscan.Missing:
 		return formMessage
+	case source.Is("aws:s3"):
+		return formForeign
 	}
-	return formForeign
+	return formUnknown
 }
 
 // foreign recognises what lies beside CloudTrail's log files, or reaches the
@@ -111,20 +114,18 @@ func (d *decoder) handle(v jsonscan.Value) {
 	case formLogs:
 		d.logs(v)
 	case formForeign:
-		d.stats.Values++
-		d.stats.Irrelevant++
+		d.ignoreValue()
 	default:
 		d.unknown(v)
 	}
 }
 
 func (d *decoder) unknown(v jsonscan.Value) {
-	d.stats.Values++
 	if v.Kind() == jsonscan.Array {
-		d.reject(SkipTooDeep, "array within arrays")
+		d.rejectValue(SkipTooDeep, "array within arrays")
 		return
 	}
-	d.reject(SkipUnknownShape, v.Kind().String())
+	d.rejectValue(SkipUnknownShape, v.Kind().String())
 }
 
 // list decodes a list that was read whole, as one member of an object among
@@ -170,8 +171,20 @@ func (d *decoder) send() {
 	d.stats.Uses += len(d.out.Uses)
 }
 
-// reject skips the value at hand.
+// reject skips the value at hand, which was counted.
 func (d *decoder) reject(reason SkipReason, detail string) { d.skip(d.at, reason, detail) }
+
+// rejectValue counts the value at hand and skips it.
+func (d *decoder) rejectValue(reason SkipReason, detail string) {
+	d.stats.Values++
+	d.reject(reason, detail)
+}
+
+// ignoreValue counts the value at hand, which is of no interest.
+func (d *decoder) ignoreValue() {
+	d.stats.Values++
+	d.stats.Irrelevant++
+}
 
 // event decodes an EventBridge event. AWS alone can send events whose source
 // starts with "aws."; what others send under CloudTrail's name is not believed.
@@ -183,11 +196,9 @@ func (d *decoder) event(v jsonscan.Value) {
 		d.stats.Values++
 		d.emit(decodeClientFailure(detail, env, &d.out))
 	case !ofInterest(env, detail):
-		d.stats.Values++
-		d.stats.Irrelevant++
+		d.ignoreValue()
 	case detail.Kind() != jsonscan.Object:
-		d.stats.Values++
-		d.reject(SkipBadField, "detail")
+		d.rejectValue(SkipBadField, "detail")
 	default:
 		d.record(detail, env)
 	}
@@ -219,11 +230,11 @@ func (d *decoder) lookupEvent(v jsonscan.Value) {
 func (d *decoder) unwrap(v jsonscan.Value, field string, around envelope) {
 	switch {
 	case d.wraps >= maxWraps:
-		d.reject(SkipTooDeep, field)
+		d.rejectValue(SkipTooDeep, field)
 	case v.Kind() == jsonscan.Object || v.Kind() == jsonscan.Array: // was unwrapped by somebody else
 		d.unwrapped(v, around)
 	case v.Kind() != jsonscan.String || v.Is(""):
-		d.reject(SkipBadField, field)
+		d.rejectValue(SkipBadField, field)
 	default:
 		in := d.inside(around)
 		in.text = v.AppendText(in.text[:0])

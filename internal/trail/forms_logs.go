@@ -25,21 +25,21 @@ const maxLogData = 16 << 20
 // logData unpacks a CloudWatch Logs subscription's payload. It may hold log
 // data and nothing else: a payload within a payload has no use but to explode.
 func (d *decoder) logData(v jsonscan.Value) {
+	const field = "awslogs.data"
 	b, reason := unpack(v.Get("awslogs", "data"))
 	if reason != "" {
-		d.stats.Values++
-		d.reject(reason, "awslogs.data")
+		d.rejectValue(reason, field)
 		return
 	}
 	var fields jsonscan.Fields
 	logs, _, err := fields.Next(b)
 	switch {
 	case errors.Is(err, jsonscan.ErrTooDeep):
-		d.reject(SkipTooDeep, "awslogs.data")
+		d.rejectValue(SkipTooDeep, field)
 	case err != nil:
-		d.reject(SkipSyntax, "awslogs.data: "+syntaxDetail(err))
+		d.rejectValue(SkipSyntax, field+": "+syntaxDetail(err))
 	case formOf(logs) != formLogs:
-		d.reject(SkipUnknownShape, "awslogs.data")
+		d.rejectValue(SkipUnknownShape, field)
 	default:
 		d.logs(logs)
 	}
@@ -79,8 +79,7 @@ type logSource struct {
 // see whether the subscription is there.
 func (d *decoder) logs(v jsonscan.Value) {
 	if !v.Get("messageType").Is("DATA_MESSAGE") {
-		d.stats.Values++
-		d.stats.Irrelevant++
+		d.ignoreValue()
 		return
 	}
 	src := logSource{
@@ -100,8 +99,7 @@ func (d *decoder) logs(v jsonscan.Value) {
 func (d *decoder) logEvent(e jsonscan.Value, src logSource) {
 	message := e.Get("message")
 	if message.Kind() != jsonscan.String {
-		d.stats.Values++
-		d.reject(SkipBadField, "message")
+		d.rejectValue(SkipBadField, "message")
 		return
 	}
 	at, _ := timeOf(e.Get("timestamp"))

@@ -37,6 +37,7 @@ type plainReader struct {
 	source *failing
 	zip    *gzip.Reader // nil until a member was met
 	inZip  bool
+	wide   *utf16Reader // nil unless the stream is UTF-16
 	begun  bool
 }
 
@@ -48,11 +49,14 @@ func newPlainReader(r io.Reader) *plainReader {
 func (p *plainReader) Read(b []byte) (int, error) {
 	if !p.begun {
 		p.begun = true
-		if err := p.enterMember(); err != nil {
+		if err := p.begin(); err != nil {
 			return 0, err
 		}
 	}
-	if !p.inZip {
+	switch {
+	case p.wide != nil:
+		return p.wide.Read(b)
+	case !p.inZip:
 		return p.raw.Read(b)
 	}
 	n, err := p.zip.Read(b)
@@ -60,6 +64,17 @@ func (p *plainReader) Read(b []byte) (int, error) {
 		err = p.enterMember()
 	}
 	return n, p.blame(err)
+}
+
+// begin looks at how the stream starts.
+func (p *plainReader) begin() error {
+	start, _ := p.raw.Peek(2)
+	if order, ok := utf16Order(start); ok {
+		p.raw.Discard(len(start))
+		p.wide = &utf16Reader{raw: p.raw, order: order}
+		return nil
+	}
+	return p.enterMember()
 }
 
 // enterMember starts on the gzip member that comes next, if one does.

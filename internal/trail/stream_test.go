@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -237,6 +239,8 @@ func TestStreamsOfEveryShape(t *testing.T) {
 		"two gzip members":                    zipped(a+"\n", b),
 		"two gzip members cut anywhere":       zipped(a[:100], a[100:]+b),
 		"gzip, then plain":                    zipped(a) + b,
+		"a record of 1 MB":                    strings.Replace(a, "aws-cli", strings.Repeat("x", 1<<20), 1) + b,
+		"UTF-16 of PowerShell":                wide(a + "\r\n" + b),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, stats := decodeText(t, in)
@@ -247,6 +251,33 @@ func TestStreamsOfEveryShape(t *testing.T) {
 				t.Errorf("%d records, skips %v", stats.Records, c.skips)
 			}
 		})
+	}
+}
+
+// wide is s in UTF-16, with some characters that need it.
+func wide(s string) string {
+	b := []byte("\xff\xfe")
+	for _, u := range utf16.Encode([]rune(strings.Replace(s, "aws-cli", "é日😀", 1))) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+func TestUTF16ReadsAsUTF8(t *testing.T) {
+	const text = "aé日😀\n"
+	for name, in := range map[string]string{
+		"little end first": "\xff\xfea\x00\xe9\x00\xe5\x65\x3d\xd8\x00\xde\n\x00",
+		"big end first":    "\xfe\xff\x00a\x00\xe9\x65\xe5\xd8\x3d\xde\x00\x00\n",
+	} {
+		for size, r := range map[string]io.Reader{"whole": strings.NewReader(in), "by bytes": iotest.OneByteReader(strings.NewReader(in))} {
+			if got, err := io.ReadAll(iotest.OneByteReader(newPlainReader(r))); string(got) != text || err != nil {
+				t.Errorf("%s, %s: %q, %v", name, size, got, err)
+			}
+		}
+	}
+	got, err := io.ReadAll(newPlainReader(strings.NewReader("\xff\xfe\x3d\xd8a\x00\x00\xdex")))
+	if want := "\ufffda\ufffd\ufffd"; string(got) != want || err != nil {
+		t.Errorf("broken UTF-16 reads as %q, %v, want %q", got, err, want)
 	}
 }
 
@@ -519,4 +550,21 @@ func TestNothingSwallowsTheNextLine(t *testing.T) {
 			}
 		}
 	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	use := strings.Replace(strings.Replace(deletion("x"), "DeleteRole", "DescribeInstances", 1), "iam.amazonaws.com", "ec2.amazonaws.com", 1)
+	service := strings.Replace(use, `"type":"IAMUser"`, `"type":"AWSService"`, 1)
+	for name, record := range map[string]string{"uses": use, "irrelevant": service} {
+		file := `{"Records":[` + strings.Repeat(record+",", 4999) + record + "]}"
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(file)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if stats, err := Decode(strings.NewReader(file), "bench", &peak{}); err != nil || stats.Records != 5000 {
+					b.Fatal(stats, err)
+				}
+			}
+		})
+	}
 }

@@ -18,7 +18,8 @@ type Sink interface {
 type Skip struct {
 	// Source is the name that Decode was given.
 	Source string
-	// Offset is where the value starts, in bytes of the decompressed stream.
+	// Offset is where the value starts, in bytes of the decompressed stream (and
+	// of UTF-8, if the stream was UTF-16).
 	// For what is wrapped in a string of a larger value (the body of a message,
 	// an event of LookupEvents, a log line) it is where that larger value starts.
 	Offset int64
