@@ -38,14 +38,14 @@ func stories(t *testing.T) []scenario.Story {
 // tell replays parts of a recording as the command does.
 func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, replay.Summary) {
 	t.Helper()
-	settings := incident.DefaultSettings()
+	c := config.Default()
 	if len(s.Config) > 0 {
 		var err error
-		if settings, err = config.Load("config.yaml", s.Config); err != nil {
+		if c, err = config.Load("config.yaml", s.Config); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
+	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
 	var inputs []replay.Input
 	for i, p := range parts {
 		inputs = append(inputs, replay.Stream(fmt.Sprintf("part %d", i), bytes.NewReader(p)))
@@ -187,6 +187,44 @@ func TestIrrelevantEventsChangeNothing(t *testing.T) {
 	}
 }
 
+// TestNothingSecretComesOut looks for the tokens and keys of the events, which
+// all hold the word FAKE, in everything that is kept or printed.
+func TestNothingSecretComesOut(t *testing.T) {
+	singles, err := filepath.Glob(filepath.Join(events, "single", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := stories(t)
+	for _, name := range singles {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, scenario.Story{Name: filepath.Base(name), Events: data})
+	}
+	secrets := 0
+	for _, s := range all {
+		secrets += bytes.Count(s.Events, []byte("FAKE"))
+		var kept sink
+		sum := read(t, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, &kept)
+		findings, _ := tell(t, s, s.Events)
+		var b strings.Builder
+		fmt.Fprintf(&b, "%+v %v %s", sum.Examples, sum.Failed, asJSON(t, findings))
+		for _, x := range kept.signals {
+			b.Write(store.Canonical(x))
+		}
+		for _, u := range kept.uses {
+			fmt.Fprintf(&b, "%+v", u)
+		}
+		if i := strings.Index(b.String(), "FAKE"); i >= 0 {
+			t.Errorf("%s: a secret comes out after %q", s.Name, b.String()[max(0, i-80):i])
+		}
+	}
+	if secrets < 50 {
+		t.Errorf("the events hold %d secrets, too few to prove anything", secrets)
+	}
+}
+
 // TestSingleEvents decodes each event of events/single by itself: all are in a
 // form that is understood, and nothing of them is skipped.
 func TestSingleEvents(t *testing.T) {
@@ -205,7 +243,11 @@ func TestSingleEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(sum.Skipped) > 0 || len(sum.Failed) > 0 {
+			broken := 0
+			if filepath.Base(name) == "form-sqs-batch.json" {
+				broken = 1 // its last message, on purpose
+			}
+			if len(sum.Examples) != broken || len(sum.Failed) > 0 {
 				t.Errorf("skipped %v, %v", sum.Examples, sum.Failed)
 			}
 			if sum.Values == 0 {
