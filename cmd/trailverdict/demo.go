@@ -126,14 +126,14 @@ type ending struct {
 }
 
 func replayStory(ctx context.Context, s scenario.Story) (ending, error) {
-	settings := incident.DefaultSettings()
+	c := config.Default()
 	if len(s.Config) > 0 {
 		var err error
-		if settings, err = config.Load("config.yaml", s.Config); err != nil {
+		if c, err = config.Load("config.yaml", s.Config); err != nil {
 			return ending{}, fmt.Errorf("story %s: %w", s.Name, err)
 		}
 	}
-	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
+	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
 	sum, err := replay.Read(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, d, nil)
 	if err != nil {
 		return ending{}, err

@@ -109,11 +109,11 @@ func loadSettings(path string) (incident.Settings, error) {
 	if err != nil {
 		return incident.Settings{}, usageError{err}
 	}
-	settings, err := config.Load(path, data)
+	c, err := config.Load(path, data)
 	if err != nil {
 		return incident.Settings{}, usageError{err}
 	}
-	return settings, nil
+	return c.Settings, nil
 }
 
 func (p *program) inputs(paths []string) ([]replay.Input, error) {
