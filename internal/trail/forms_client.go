@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,7 +21,7 @@ const (
 const (
 	// maxCount bounds how many failures one report can claim: more than one
 	// client makes within the one second that a report is about.
-	maxCount = 100_000
+	maxCount = 1_000_000
 
 	// maxText bounds the names and descriptions that clients choose.
 	maxText = 512
@@ -59,7 +60,7 @@ func decodeClientFailure(v jsonscan.Value, env envelope, out *decoded) rejection
 		Reason:    logline.ReasonOf(code, v.Get("errorMessage").Str()),
 		Count:     count,
 	}
-	failedAs(&sig, v.Get("principalArn").Str())
+	failedAs(&sig, shortText(v.Get("principalArn")))
 	sig.Actor.SourceIP = shortText(v.Get("sourceIPAddress"))
 	sig.Actor.UserAgent = shortText(v.Get("userAgent"))
 	if sig.Key == "" && sig.Workload == "" && !sig.Target.Known() {
@@ -131,19 +132,24 @@ func iamOperation(s string) string {
 }
 
 // shortText is a text that a client chose, if it is fit to be shown: not
-// empty, no placeholder, no control characters, and cut to a bearable length.
+// empty, no placeholder, no control characters, no secret in it, and cut to a
+// bearable length.
 func shortText(v jsonscan.Value) string {
 	s := strings.TrimSpace(v.Str())
 	if s == "-" || strings.EqualFold(s, "null") || strings.EqualFold(s, "unknown") || strings.EqualFold(s, "none") || s == hidden {
 		return ""
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
+	if strings.ContainsFunc(s, unicode.IsControl) || holdsSecret(s) {
 		return ""
 	}
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "")
 	}
 	return s
+}
+
+func holdsSecret(s string) bool {
+	return slices.ContainsFunc(logline.Read(s), func(f logline.Fact) bool { return f.Exposure != nil })
 }
 
 // ofInterest reports whether an event's detail is to be decoded as AWS's word.

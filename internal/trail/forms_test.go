@@ -345,6 +345,7 @@ func TestClientFailuresThatLackSomething(t *testing.T) {
 		{"placeholders for everybody", base + `,"accessKeyId":"REDACTED","principalArn":"unknown","workload":"-"`, nil, SkipNoIdentity, ""},
 		{"a secret where the key id belongs", base + `,"accessKeyId":"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYabc"`, nil, SkipNoIdentity, ""},
 		{"identities of the wrong type", base + `,"accessKeyId":5,"principalArn":{},"workload":["w"]`, nil, SkipNoIdentity, ""},
+		{"a secret where the workload's name belongs", base + `,"workload":"AWS_SECRET_ACCESS_KEY=` + secretKey + `"`, nil, SkipNoIdentity, ""},
 		{"a workload with a line break", base + `,"workload":"w\nforged"`, nil, SkipNoIdentity, ""},
 		{"no code", `"eventId":"e","eventTime":"2026-03-01T10:00:00Z","workload":"w"`, nil, SkipBadField, "errorCode"},
 		{"a code of the wrong type", `"errorCode":403,"workload":"w"`, nil, SkipBadField, "errorCode"},
@@ -458,6 +459,35 @@ func TestLogLinesThatLackSomething(t *testing.T) {
 				t.Errorf("signals %+v, skips %v, want %s", c.signals, c.skips, tt.reason)
 			}
 		})
+	}
+}
+
+func TestALeakInALogLineIsAFact(t *testing.T) {
+	c, _ := decodeText(t, inLogData("config: AWS_SECRET_ACCESS_KEY="+secretKey+" AWS_ACCESS_KEY_ID=AKIAQRSTUVWXYZ234567 "+sdkError))
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	want := []incident.Signal{
+		{ID: "/aws/lambda/payments-worker:37880", Account: "111122223333", Time: at, Kind: incident.CredentialFailed, Feed: incident.FromLogs,
+			Workload: "payments-worker", Key: "AKIAQRSTUVWXYZ234567", ErrorCode: "ExpiredToken", Reason: incident.ReasonExpired, Count: 1},
+		{ID: "/aws/lambda/payments-worker:37880#1", Account: "111122223333", Time: at, Kind: incident.CredentialExposed, Feed: incident.FromLogs,
+			Workload: "payments-worker", Key: "AKIAQRSTUVWXYZ234567", Count: 1,
+			Exposure: &incident.Exposure{What: "secret_access_key", Where: "/aws/lambda/payments-worker"}},
+	}
+	if diff := gocmp.Diff(want, c.signals, cmpopts.IgnoreFields(incident.Signal{}, "Operation")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOurOwnLogLineSaysWhatTheLogCannot(t *testing.T) {
+	c, _ := decodeText(t, inLogEvents(`{"trailverdict":"credential_failure","eventId":"e-9","eventTime":"2026-03-01T09:59:58Z","errorCode":"InvalidClientTokenId",`+
+		`"operation":"sts:GetCallerIdentity","principalArn":"arn:aws:iam::111122223333:role/payments-role","workload":"billing","sourceIPAddress":"192.0.2.9","count":4}`))
+	role := incident.Principal{Type: incident.Role, Partition: "aws", Account: "111122223333", Name: "payments-role", ARN: "arn:aws:iam::111122223333:role/payments-role"}
+	want := []incident.Signal{{
+		ID: "e-9", Account: "111122223333", Partition: "aws", Time: time.Date(2026, 3, 1, 9, 59, 58, 0, time.UTC), Kind: incident.CredentialFailed, Feed: incident.FromLogs,
+		Operation: "sts:GetCallerIdentity", Target: role, Actor: incident.Actor{Principal: role, SourceIP: "192.0.2.9"},
+		Workload: "billing", ErrorCode: "InvalidClientTokenId", Count: 4,
+	}}
+	if diff := gocmp.Diff(want, c.signals, cmpopts.IgnoreFields(incident.Signal{}, "Reason")); diff != "" {
+		t.Error(diff)
 	}
 }
 
