@@ -507,3 +507,26 @@ func TestFactsKeepExternalIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAlternatives: conditions that would multiply beyond all bounds are
+// judged in bounded time, and to the policy's disadvantage.
+func TestManyAlternatives(t *testing.T) {
+	var accounts []string
+	for i := range 250 {
+		accounts = append(accounts, fmt.Sprintf("4444555%05d", i))
+	}
+	own := us
+	own.Accounts = accounts
+	list := doc(allow(everybody, when("StringEquals", "aws:PrincipalAccount", accounts...)))
+	check(t, Assess(nil, read(t, list), own), Changed, NewPrincipal)
+
+	var conditions []string
+	for i := range 40 {
+		conditions = append(conditions, when("StringEquals", fmt.Sprintf("aws:PrincipalTag/t%d", i), "a", "b", "c"))
+	}
+	open := doc(allow(everybody, conditions...), allow(foreignRoot, conditions...))
+	check(t, Assess(nil, read(t, open), own), Opened, ForeignAccount)
+	if p := read(t, open); Assess(&p, p, own).Level() != Unchanged {
+		t.Error("a policy of many alternatives differs from itself")
+	}
+}

@@ -10,10 +10,13 @@ import (
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
 )
 
-// maxDocument is the longest document that is read, in bytes. IAM's largest
-// quota is 10,240 characters without white space, of which pretty-printing and
-// URL encoding make at most some 40 kB.
-const maxDocument = 64 << 10
+// IAM's largest quota is 10,240 characters without white space. maxDocument
+// leaves room for pretty-printing and URL encoding, maxCompact for a larger
+// quota; what is longer was never accepted by IAM.
+const (
+	maxDocument = 64 << 10
+	maxCompact  = 16 << 10
+)
 
 // maxNesting is how many times a document may be a JSON string that holds the
 // document. Rewritten records quote it a second time.
@@ -86,6 +89,9 @@ func scanEncoded(text string) (jsonscan.Value, error) {
 func readDocument(root jsonscan.Value) (Document, error) {
 	if root.Kind() != jsonscan.Object {
 		return Document{}, errors.New("not an object")
+	}
+	if len(root.Canonical()) > maxCompact {
+		return Document{}, fmt.Errorf("longer than %d bytes without white space", maxCompact)
 	}
 	list := member(root, "Statement")
 	if list.Kind() != jsonscan.Array && list.Kind() != jsonscan.Object {

@@ -7,10 +7,14 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
-// maxGrants bounds how far the alternatives of one statement are multiplied
-// out. IAM's quota for a trust policy leaves room for about a third of it;
-// conditions beyond it count as absent.
-const maxGrants = 1024
+// maxWays and maxGrants bound how far the alternatives in the conditions of one
+// statement and of a whole policy are multiplied out. A trust policy has at
+// most 4,096 characters, so one list of alternatives always fits; of several,
+// those beyond the bound count as absent.
+const (
+	maxWays   = 1024
+	maxGrants = 2048
+)
 
 // grant is one way into a role: who may do what, if all limits hold. A policy
 // is the union of its grants.
@@ -42,15 +46,33 @@ var verbs = map[string]verb{
 
 // covers reports whether g lets in everybody whom h lets in.
 func (g grant) covers(h grant) bool {
-	return g.verb == h.verb && g.who.covers(h.who) && len(g.missing(h)) == 0
+	if g.verb != h.verb || !g.who.covers(h.who) {
+		return false
+	}
+	for i := range g.limits {
+		if !implied(h.limits, &g.limits[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// implied reports whether one of limits implies l.
+func implied(limits []limit, l *limit) bool {
+	for i := range limits {
+		if limits[i].key == l.key && limits[i].implies(*l) {
+			return true
+		}
+	}
+	return false
 }
 
 // missing are the limits of g that those of h do not imply.
 func (g grant) missing(h grant) []limit {
 	var list []limit
-	for _, l := range g.limits {
-		if !slices.ContainsFunc(h.limits, func(m limit) bool { return m.implies(l) }) {
-			list = append(list, l)
+	for i := range g.limits {
+		if !implied(h.limits, &g.limits[i]) {
+			list = append(list, g.limits[i])
 		}
 	}
 	return list
@@ -64,7 +86,7 @@ func grants(p incident.TrustPolicy, home string) []grant {
 			continue
 		}
 		for _, who := range allowed(s, home) {
-			list = append(list, granted(who, s, p.Statements, home)...)
+			list = append(list, granted(who, s, p.Statements, home, maxGrants-len(list))...)
 		}
 	}
 	return list
@@ -98,8 +120,9 @@ func exceptions(s incident.TrustStatement, home string) string {
 	return strings.Join(slices.Compact(names), ",")
 }
 
-// granted is what an allowing statement grants to who.
-func granted(who party, s incident.TrustStatement, all []incident.TrustStatement, home string) []grant {
+// granted is what an allowing statement grants to who. Beyond a number of
+// grants it does not multiply alternatives any more.
+func granted(who party, s incident.TrustStatement, all []incident.TrustStatement, home string, most int) []grant {
 	var list []grant
 	for _, v := range []verb{assume, tag, setIdentity, setContext} {
 		actions := actionsOf(s, v, who)
@@ -107,19 +130,15 @@ func granted(who party, s incident.TrustStatement, all []incident.TrustStatement
 			continue
 		}
 		asked := asks(s)
-		void := false
 		for _, d := range all {
 			if !d.Deny || !coversActions(d, actions) {
 				continue
 			}
-			ways, exist := spares(d, who, home)
-			void = void || !exist
-			asked = append(asked, ways...)
+			if ways, ok := spares(d, who, home); ok {
+				asked = append(asked, ways)
+			}
 		}
-		if void {
-			continue
-		}
-		for _, limits := range multiply(asked) {
+		for _, limits := range multiply(asked, min(maxWays, most-len(list))) {
 			if possible(who, limits) {
 				list = append(list, grant{who, v, limits})
 			}
@@ -181,36 +200,42 @@ func speaksOf(s incident.TrustStatement, action pattern) bool {
 	return exempting && !spared
 }
 
-// asks are the clauses that a statement's conditions amount to. A condition
-// without a value asks nothing.
-func asks(s incident.TrustStatement) []clause {
-	var list []clause
+// asks are the demands of a statement's conditions. A condition without a
+// value asks nothing.
+func asks(s incident.TrustStatement) []demand {
+	var list []demand
 	for _, c := range s.Conditions {
-		list = append(list, clauses(c)...)
+		if d := readDemand(c); d != nil {
+			list = append(list, d)
+		}
 	}
 	return list
 }
 
-// spares are the clauses that a request by who must meet in order that the
-// deny d does not hit it. If none exist, it hits all of them.
-func spares(d incident.TrustStatement, who party, home string) (list []clause, exist bool) {
-	var outside clause // ways not to be among the denied principals
+// spares are the ways for a request by who not to be hit by the deny d. It
+// hits all of them if there is none; ok is false if it hits none of them.
+func spares(d incident.TrustStatement, who party, home string) (ways demand, ok bool) {
+	denied := parties(d, home)
 	if d.NotPrincipal {
-		for _, p := range parties(d, home) {
+		for _, p := range denied {
 			if p.covers(who) {
-				return nil, true
+				return nil, false
 			}
 			if l, ok := being(p); ok && who.covers(p) {
-				outside = append(outside, l)
+				ways = append(ways, []limit{l})
 			}
 		}
-	} else if !slices.ContainsFunc(parties(d, home), func(p party) bool { return p.covers(who) || p.kind == anybody }) {
-		return nil, true
+	} else if !slices.ContainsFunc(denied, func(p party) bool { return p.covers(who) || p.kind == anybody }) {
+		return nil, false
 	}
-	if len(d.Conditions) == 0 {
-		return []clause{outside}, len(outside) > 0
+	for _, c := range d.Conditions {
+		escape := readEscape(c)
+		if escape == nil {
+			return nil, false // without a value it holds for nobody
+		}
+		ways = append(ways, escape...)
 	}
-	return escapes(outside, d.Conditions), true
+	return ways, true
 }
 
 // being is the limit that only p passes.
@@ -228,63 +253,21 @@ func being(p party) (limit, bool) {
 	return limit{}, false
 }
 
-// escapes negates a conjunction of conditions: a request escapes the deny if
-// it is outside or fails any one of them. The result is a conjunction again;
-// it is empty, as if nobody were denied, if it would become too long.
-func escapes(outside clause, conditions []incident.Condition) []clause {
-	list := []clause{outside}
-	for _, c := range conditions {
-		var longer []clause
-		for _, failing := range negation(clauses(c)) {
-			for _, have := range list {
-				longer = append(longer, slices.Concat(have, failing))
-			}
-		}
-		// A condition without a value holds for nobody, so neither does the deny.
-		if longer == nil || len(longer) > maxGrants {
-			return nil
-		}
-		list = longer
-	}
-	return list
-}
-
-// negation is the opposite of one condition's clauses. These are either one
-// clause or several of one limit each.
-func negation(of []clause) []clause {
-	if len(of) == 1 {
-		var list []clause
-		for _, l := range of[0] {
-			list = append(list, clause{l.negated()})
-		}
-		return list
-	}
-	var alternatives clause
-	for _, c := range of {
-		for _, l := range c {
-			alternatives = append(alternatives, l.negated())
-		}
-	}
-	if alternatives == nil {
-		return nil
-	}
-	return []clause{alternatives}
-}
-
-// multiply turns a conjunction of clauses into the ways to meet it.
-func multiply(asked []clause) [][]limit {
-	ways := [][]limit{nil}
-	// The shortest first, so that what does not fit is the longest.
+// multiply turns demands that must all be met into the ways to meet them. What
+// makes more than most of them, but at least one, is left out.
+func multiply(asked []demand, most int) [][]limit {
+	// The smallest first, so that what does not fit is the largest.
 	asked = slices.Clone(asked)
-	slices.SortStableFunc(asked, func(a, b clause) int { return len(a) - len(b) })
-	for _, c := range asked {
-		if len(c) == 0 || len(ways)*len(c) > maxGrants {
+	slices.SortStableFunc(asked, func(a, b demand) int { return len(a) - len(b) })
+	ways := [][]limit{nil}
+	for _, d := range asked {
+		if n := len(ways) * len(d); n > 1 && n > most {
 			continue
 		}
 		var longer [][]limit
 		for _, way := range ways {
-			for _, l := range c {
-				longer = append(longer, append(slices.Clip(way), l))
+			for _, more := range d {
+				longer = append(longer, sorted(slices.Concat(way, more)))
 			}
 		}
 		ways = longer

@@ -9,9 +9,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
-// limit is the smallest part of a condition: one key against one value. What a
-// statement asks of a request is a conjunction of clauses, each of which is a
-// disjunction of limits.
+// limit is the smallest part of a condition: one key against one value.
 type limit struct {
 	key  string // lower case
 	test test
@@ -37,25 +35,53 @@ const (
 	byOther             // numbers, dates, binaries: compared by what is written only
 )
 
-type clause []limit
+// demand is a set of ways to satisfy a condition or to escape a deny. Each way
+// is a set of limits that must all hold.
+type demand [][]limit
 
-// clauses reads a condition. Several values are alternatives, except for an
-// operator that wants none of them.
-func clauses(c incident.Condition) []clause {
-	var list []clause
-	var alternatives clause
+// readDemand reads a condition. Several values are alternatives, except for an
+// operator that wants none of them. Without a value there is no way.
+func readDemand(c incident.Condition) demand {
+	limits := readLimits(c)
+	if len(limits) == 0 {
+		return nil
+	}
+	if limits[0].not {
+		return demand{limits}
+	}
+	return oneOf(limits)
+}
+
+// readEscape reads a condition of a deny: the ways to fail it.
+func readEscape(c incident.Condition) demand {
+	limits := readLimits(c)
+	if len(limits) == 0 {
+		return nil
+	}
+	wanted := !limits[0].not
+	for i := range limits {
+		limits[i] = limits[i].negated()
+	}
+	if wanted {
+		return demand{limits}
+	}
+	return oneOf(limits)
+}
+
+func readLimits(c incident.Condition) []limit {
+	var limits []limit
 	for _, v := range c.Values {
-		l := readLimit(c, v)
-		if l.not {
-			list = append(list, clause{l})
-		} else {
-			alternatives = append(alternatives, l)
-		}
+		limits = append(limits, readLimit(c, v))
 	}
-	if alternatives != nil {
-		list = append(list, alternatives)
+	return sorted(limits)
+}
+
+func oneOf(limits []limit) demand {
+	var d demand
+	for _, l := range limits {
+		d = append(d, []limit{l})
 	}
-	return list
+	return d
 }
 
 // operators says how each operator compares; those not listed are other.
