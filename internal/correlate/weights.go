@@ -72,7 +72,7 @@ var Weights = []Row{
 	{"tainted_credentials_added", toC, incident.CredentialsAdded, 4.2, true, "who added credentials shows signs of compromise", "aws-facts 13; CONTRACT ruling 6"},
 
 	// Credentials added.
-	{"credentials_added", toC, incident.CredentialsAdded, 1, false, "somebody who is not the owner added credentials to the user", "aws-facts 8.3"},
+	{"credentials_added", toC, incident.CredentialsAdded, 2, false, "somebody who is not the owner added credentials to the user", "CONTRACT section 2; aws-facts 8.3"},
 	{"credentials_added_unlisted", toC, incident.CredentialsAdded, 1.2, false, "and is not among the deployers and responders that are configured", "CONTRACT section 2"},
 	{"credentials_added_twice", toC, incident.CredentialsAdded, 1.5, false, "several ways in were opened to the same user by the same actor", "aws-facts 8.3"},
 	{"added_key_used_elsewhere", toC, incident.CredentialsAdded, 3, false, "the added credentials were used from where the user never was", "aws-facts 13"},

@@ -181,6 +181,9 @@ func (w *world) about(sig *incident.Signal, attached map[string][]incident.Princ
 	if p := w.graph.Subject(sig); p.Known() && p.Type != incident.Service {
 		return []incident.Principal{p}
 	}
+	if isChange(sig.Kind) && sig.Account != "" {
+		return []incident.Principal{w.account(sig)} // it names nobody, but it happened
+	}
 	return nil
 }
 
