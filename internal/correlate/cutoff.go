@@ -95,7 +95,7 @@ func providerCut(sig *incident.Signal) *cut {
 func (v *view) revocation(sig *incident.Signal) *cut {
 	r := sig.Revocation
 	switch {
-	case sig.Kind == incident.PolicyAttached:
+	case sig.Kind == incident.PolicyAttached && r == nil:
 		r = v.policyRevokes(sig)
 	case sig.Kind == incident.ManagedPolicyWritten && !sig.Policy.SetDefault:
 		return nil

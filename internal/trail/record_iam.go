@@ -36,11 +36,10 @@ func revokeSession(r *record) string {
 	if name == "" {
 		name, kind = r.params.Get("userName").Str(), incident.User
 	}
-	if name == "" {
+	if !r.setTarget(kind, name) {
 		return "requestParameters.roleName"
 	}
 	r.sig.Kind = incident.SessionsRevoked
-	r.sig.Target = r.principal(kind, name)
 	r.sig.Revocation = &incident.Revocation{IssuedBefore: r.sig.Time, Literal: true}
 	return ""
 }
@@ -59,7 +58,7 @@ func inlinePolicyPut(r *record) string {
 		revocation = &incident.Revocation{IssuedBefore: r.sig.Time}
 	}
 	switch {
-	case name == exposedName:
+	case quarantines(name):
 		r.sig.Kind = incident.QuarantineAttached
 	case revocation != nil:
 		r.sig.Kind, r.sig.Revocation = incident.SessionsRevoked, revocation
@@ -78,10 +77,16 @@ func inlinePolicyDeleted(r *record) string {
 	}
 	r.sig.Policy = &incident.Policy{Name: name}
 	r.sig.Kind = incident.InlinePolicyDeleted
-	if name == exposedName {
+	if quarantines(name) {
 		r.sig.Kind = incident.QuarantineDetached
 	}
 	return r.target()
+}
+
+// quarantines reports whether an inline policy is one of those that AWS puts on
+// a user whose key was found in public, of either generation.
+func quarantines(name string) bool {
+	return name == exposedName || strings.HasPrefix(name, quarantineName)
 }
 
 func policyAttached(r *record) string {
@@ -231,8 +236,7 @@ func keyCreated(r *record) string {
 	made := r.response.Get("accessKey")
 	r.sig.Kind = incident.KeyCreated
 	r.sig.Key = keyID(made.Get("accessKeyId").Str())
-	if name := made.Get("userName").Str(); name != "" && name != hidden {
-		r.sig.Target = r.principal(incident.User, name)
+	if r.setTarget(incident.User, made.Get("userName").Str()) {
 		return ""
 	}
 	return r.targetUser()
@@ -280,8 +284,7 @@ func roleCreated(r *record) string {
 		trust := policy.Trust(document)
 		r.sig.Trust = &trust
 	}
-	if name := made.Get("roleName").Str(); name != "" {
-		r.sig.Target = r.principal(incident.Role, name)
+	if r.setTarget(incident.Role, made.Get("roleName").Str()) {
 		r.spelled(made, "roleId")
 		return ""
 	}
@@ -367,21 +370,20 @@ func (r *record) target() string {
 }
 
 func (r *record) targetRole() string {
-	name := r.params.Get("roleName").Str()
-	if name == "" {
+	if !r.setTarget(incident.Role, r.params.Get("roleName").Str()) {
 		return "requestParameters.roleName"
 	}
-	r.sig.Target = r.principal(incident.Role, name)
 	return ""
 }
 
 // targetUser reads the user that the parameters name. Without a name, IAM
 // takes the owner of the key that signed the call.
 func (r *record) targetUser() string {
-	switch name := r.params.Get("userName").Str(); {
-	case name != "" && name != hidden:
-		r.sig.Target = r.principal(incident.User, name)
-	case r.caller.Type == incident.User || r.caller.Type == incident.Account && !r.caller.Foreign:
+	name := r.params.Get("userName").Str()
+	own := r.caller.Type == incident.User || r.caller.Type == incident.Account && !r.caller.Foreign
+	switch {
+	case r.setTarget(incident.User, name):
+	case name == "" && own:
 		r.sig.Target = r.caller.Principal
 	default:
 		return "requestParameters.userName"
@@ -397,13 +399,26 @@ func (r *record) targetAccount() string {
 	return ""
 }
 
-// principal is the role or user of that name, which may also be its ARN, in
-// the account of the record.
-func (r *record) principal(kind incident.PrincipalType, name string) incident.Principal {
+// setTarget makes the role or user of that name, or of that ARN, the target.
+// It reports false for what cannot be one's name.
+func (r *record) setTarget(kind incident.PrincipalType, name string) bool {
 	if p, _, ok := principalOf(name); ok && p.Type == kind {
-		return p
+		r.sig.Target = p
+		return true
 	}
-	return incident.Principal{Type: kind, Partition: r.sig.Partition, Account: r.sig.Account, Name: lastPart(name)}
+	if !iamName(name) {
+		return false
+	}
+	r.sig.Target = incident.Principal{Type: kind, Partition: r.sig.Partition, Account: r.sig.Account, Name: name}
+	return true
+}
+
+// iamName reports whether IAM lets a role or user have that name.
+func iamName(s string) bool {
+	if s == "" || len(s) > 128 || s == hidden {
+		return false
+	}
+	return strings.IndexFunc(s, func(c rune) bool { return !strings.ContainsRune("_+=,.@-", c) && (c > 127 || !alphanumeric(string(c))) }) < 0
 }
 
 // spelled adds to the target what a response tells of it.
