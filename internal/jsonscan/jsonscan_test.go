@@ -195,8 +195,10 @@ func TestObjectsBeyondTheIndexAreWalked(t *testing.T) {
 func TestTolerantAccessors(t *testing.T) {
 	v := mustParse(t, `{"yes":true,"no":false,"Yes":"TRUE","No":"False","maybe":"maybe","n":42,"neg":"-7","exp":1e3,"frac":1.5,
 		"whole":5.0,"huge":1e300,"max":9223372036854775807,"over":9223372036854775808,"text":"é\ud800\u0041","obj":{},"none":null}`)
-	for name, want := range map[string][2]bool{"yes": {true, true}, "no": {false, true}, "Yes": {true, true}, "No": {false, true},
-		"maybe": {false, false}, "n": {false, false}, "absent": {false, false}} {
+	for name, want := range map[string][2]bool{
+		"yes": {true, true}, "no": {false, true}, "Yes": {true, true}, "No": {false, true},
+		"maybe": {false, false}, "n": {false, false}, "absent": {false, false},
+	} {
 		if val, ok := v.Get(name).Bool(); val != want[0] || ok != want[1] {
 			t.Errorf("%s: Bool() = %t, %t, want %v", name, val, ok, want)
 		}
@@ -310,7 +312,8 @@ func decode(v Value) any {
 func checkAgainstStandard(t interface {
 	Errorf(string, ...any)
 	Fatalf(string, ...any)
-}, b []byte) {
+}, b []byte,
+) {
 	v, err := Parse(b)
 	if valid := json.Valid(b); valid != (err == nil) {
 		if errors.Is(err, ErrTooDeep) {
@@ -347,7 +350,8 @@ func checkAgainstStandard(t interface {
 func checkCanonical(t interface {
 	Errorf(string, ...any)
 	Fatalf(string, ...any)
-}, v Value) {
+}, v Value,
+) {
 	once := v.Canonical()
 	w, err := Parse(once)
 	if err != nil {

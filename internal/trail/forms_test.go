@@ -332,14 +332,22 @@ func TestClientFailuresThatLackSomething(t *testing.T) {
 	}{
 		{"only a workload", base + `,"workload":"w"`, signal(workload), "", ""},
 		{"only a key", base + `,"accessKeyId":"AKIAQRSTUVWXYZ234567"`, signal(func(s *incident.Signal) { s.Key = "AKIAQRSTUVWXYZ234567" }), "", ""},
-		{"only a role", base + `,"principalArn":"arn:aws:iam::111122223333:role/team/payments-role"`,
-			signal(named(incident.Principal{Type: incident.Role, Partition: "aws", Account: "111122223333", Name: "payments-role", ARN: "arn:aws:iam::111122223333:role/team/payments-role"}, "")), "", ""},
-		{"a user of another partition", base + `,"principalArn":"arn:aws-cn:iam::111122223333:user/build"`,
-			signal(named(incident.Principal{Type: incident.User, Partition: "aws-cn", Account: "111122223333", Name: "build", ARN: "arn:aws-cn:iam::111122223333:user/build"}, "")), "", ""},
-		{"a federated user", base + `,"principalArn":"arn:aws:sts::111122223333:federated-user/guest"`,
-			signal(named(incident.Principal{Type: incident.Federated, Partition: "aws", Account: "111122223333", Name: "guest"}, "guest")), "", ""},
-		{"the root user", base + `,"principalArn":"arn:aws:iam::111122223333:root"`,
-			signal(named(incident.Principal{Type: incident.Account, Partition: "aws", Account: "111122223333", Name: "111122223333", ARN: "arn:aws:iam::111122223333:root"}, "")), "", ""},
+		{
+			"only a role", base + `,"principalArn":"arn:aws:iam::111122223333:role/team/payments-role"`,
+			signal(named(incident.Principal{Type: incident.Role, Partition: "aws", Account: "111122223333", Name: "payments-role", ARN: "arn:aws:iam::111122223333:role/team/payments-role"}, "")), "", "",
+		},
+		{
+			"a user of another partition", base + `,"principalArn":"arn:aws-cn:iam::111122223333:user/build"`,
+			signal(named(incident.Principal{Type: incident.User, Partition: "aws-cn", Account: "111122223333", Name: "build", ARN: "arn:aws-cn:iam::111122223333:user/build"}, "")), "", "",
+		},
+		{
+			"a federated user", base + `,"principalArn":"arn:aws:sts::111122223333:federated-user/guest"`,
+			signal(named(incident.Principal{Type: incident.Federated, Partition: "aws", Account: "111122223333", Name: "guest"}, "guest")), "", "",
+		},
+		{
+			"the root user", base + `,"principalArn":"arn:aws:iam::111122223333:root"`,
+			signal(named(incident.Principal{Type: incident.Account, Partition: "aws", Account: "111122223333", Name: "111122223333", ARN: "arn:aws:iam::111122223333:root"}, "")), "", "",
+		},
 		{"an ARN of something else, and a workload", base + `,"principalArn":"arn:aws:s3:::bucket","workload":"w"`, signal(workload), "", ""},
 		{"nobody", base, nil, SkipNoIdentity, ""},
 		{"placeholders for everybody", base + `,"accessKeyId":"REDACTED","principalArn":"unknown","workload":"-"`, nil, SkipNoIdentity, ""},
@@ -349,16 +357,20 @@ func TestClientFailuresThatLackSomething(t *testing.T) {
 		{"a workload with a line break", base + `,"workload":"w\nforged"`, nil, SkipNoIdentity, ""},
 		{"no code", `"eventId":"e","eventTime":"2026-03-01T10:00:00Z","workload":"w"`, nil, SkipBadField, "errorCode"},
 		{"a code of the wrong type", `"errorCode":403,"workload":"w"`, nil, SkipBadField, "errorCode"},
-		{"no time of its own", `"eventId":"e","errorCode":"ExpiredToken","workload":"w"`,
-			signal(func(s *incident.Signal) { workload(s); s.Time = s.Time.Add(5 * time.Second) }), "", ""},
+		{
+			"no time of its own", `"eventId":"e","errorCode":"ExpiredToken","workload":"w"`,
+			signal(func(s *incident.Signal) { workload(s); s.Time = s.Time.Add(5 * time.Second) }), "", "",
+		},
 		{"a count as text", base + `,"workload":"w","count":"12"`, signal(func(s *incident.Signal) { workload(s); s.Count = 12 }), "", ""},
 		{"a null count", base + `,"workload":"w","count":null`, signal(workload), "", ""},
 		{"a count beyond belief", base + `,"workload":"w","count":9000000000`, signal(func(s *incident.Signal) { workload(s); s.Count = maxCount }), "", ""},
 		{"a count of none", base + `,"workload":"w","count":0`, nil, SkipBadField, "count"},
 		{"a negative count", base + `,"workload":"w","count":-1`, nil, SkipBadField, "count"},
 		{"half a count", base + `,"workload":"w","count":1.5`, nil, SkipBadField, "count"},
-		{"an operation", base + `,"workload":"w","operation":"cognito-idp:ListUsers"`,
-			signal(func(s *incident.Signal) { workload(s); s.Operation = "cognito-idp:ListUsers" }), "", ""},
+		{
+			"an operation", base + `,"workload":"w","operation":"cognito-idp:ListUsers"`,
+			signal(func(s *incident.Signal) { workload(s); s.Operation = "cognito-idp:ListUsers" }), "", "",
+		},
 		{"an operation in prose", base + `,"workload":"w","operation":"calling STS"`, signal(workload), "", ""},
 	}
 	for _, tt := range tests {
@@ -466,11 +478,15 @@ func TestALeakInALogLineIsAFact(t *testing.T) {
 	c, _ := decodeText(t, inLogData("config: AWS_SECRET_ACCESS_KEY="+secretKey+" AWS_ACCESS_KEY_ID=AKIAQRSTUVWXYZ234567 "+sdkError))
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	want := []incident.Signal{
-		{ID: "/aws/lambda/payments-worker:37880", Account: "111122223333", Time: at, Kind: incident.CredentialFailed, Feed: incident.FromLogs,
-			Workload: "payments-worker", Key: "AKIAQRSTUVWXYZ234567", ErrorCode: "ExpiredToken", Reason: incident.ReasonExpired, Count: 1},
-		{ID: "/aws/lambda/payments-worker:37880#1", Account: "111122223333", Time: at, Kind: incident.CredentialExposed, Feed: incident.FromLogs,
+		{
+			ID: "/aws/lambda/payments-worker:37880", Account: "111122223333", Time: at, Kind: incident.CredentialFailed, Feed: incident.FromLogs,
+			Workload: "payments-worker", Key: "AKIAQRSTUVWXYZ234567", ErrorCode: "ExpiredToken", Reason: incident.ReasonExpired, Count: 1,
+		},
+		{
+			ID: "/aws/lambda/payments-worker:37880#1", Account: "111122223333", Time: at, Kind: incident.CredentialExposed, Feed: incident.FromLogs,
 			Workload: "payments-worker", Key: "AKIAQRSTUVWXYZ234567", Count: 1,
-			Exposure: &incident.Exposure{What: "secret_access_key", Where: "/aws/lambda/payments-worker"}},
+			Exposure: &incident.Exposure{What: "secret_access_key", Where: "/aws/lambda/payments-worker"},
+		},
 	}
 	if diff := gocmp.Diff(want, c.signals, cmpopts.IgnoreFields(incident.Signal{}, "Operation")); diff != "" {
 		t.Error(diff)
