@@ -99,7 +99,16 @@ func (v *view) subjectOf(cl cluster) incident.Subject {
 			keys[it.use.AccessKeyID] = it.use.AccessKeyID != ""
 		}
 	}
-	return incident.Subject{Principal: v.who, AccessKeyIDs: named(keys), Workloads: named(workloads)}
+	who := v.who
+	if who.ARN == "" && who.Account != "" {
+		switch who.Type {
+		case incident.Role:
+			who.ARN = lineage.RoleARN(who.Partition, who.Account, who.Name)
+		case incident.User:
+			who.ARN = lineage.UserARN(who.Partition, who.Account, who.Name)
+		}
+	}
+	return incident.Subject{Principal: who, AccessKeyIDs: named(keys), Workloads: named(workloads)}
 }
 
 func named(set map[string]bool) []string {

@@ -34,14 +34,23 @@ func (v *view) words(f *incident.Finding, o opinion) {
 	}
 }
 
-// because is the heaviest fact for the verdict.
+// because is the heaviest fact for the verdict, of those that are about the cause
+// itself if there are such.
 func (v *view) because(o opinion) string {
+	fact := ""
 	for _, it := range o.counted {
-		if v.table[it.rule].Direction == o.verdict && it.cause == o.cause {
+		row := v.table[it.rule]
+		if row.Direction != o.verdict || it.cause != o.cause {
+			continue
+		}
+		if row.Cause == o.cause {
 			return ": " + it.fact
 		}
+		if fact == "" {
+			fact = ": " + it.fact
+		}
 	}
-	return ""
+	return fact
 }
 
 func (v *view) filler(f *incident.Finding) func(string) string {
@@ -56,7 +65,7 @@ func (v *view) filler(f *incident.Finding) func(string) string {
 		}
 	}
 	return strings.NewReplacer("{name}", v.who.Name, "{key}", key, "{account}", f.Account,
-		"{arn}", orWord(v.who.ARN, v.who.Name), "{provider}", provider).Replace
+		"{arn}", orWord(f.Subject.ARN, v.who.Name), "{provider}", provider).Replace
 }
 
 func fillAll(fill func(string) string, list []string) []string {

@@ -38,6 +38,14 @@ func RoleARN(partition, account, name string) string {
 	return "arn:" + partition + ":iam::" + account + ":role/" + name
 }
 
+// UserARN builds the ARN of a user without a path.
+func UserARN(partition, account, name string) string {
+	if partition == "" {
+		partition = "aws"
+	}
+	return "arn:" + partition + ":iam::" + account + ":user/" + name
+}
+
 // Wildcard reports whether s matches pattern, where * stands for any run of
 // characters and ? for any one, as in IAM. It takes linear time for one *.
 func Wildcard(pattern, s string) bool {
