@@ -22,7 +22,7 @@ type refusal struct {
 }
 
 const (
-	notAuthorized = "not authorized to perform"
+	notAuthorized = "ot authorized to perform" // at the beginning of a sentence, too
 	onResource    = " on resource: "
 	becauseNo     = "because no "
 	explicitDeny  = "explicit deny"
@@ -95,7 +95,7 @@ func refusedResource(after string) string {
 	for _, end := range []string{" because ", " with an explicit deny", "\n"} {
 		resource, _, _ = strings.Cut(resource, end)
 	}
-	resource = strings.TrimRight(strings.TrimSpace(resource), ".")
+	resource = strings.Trim(strings.TrimRight(strings.TrimSpace(resource), "."), `"`) // S3 quotes it
 	switch resource {
 	case "role", "user", "group", "policy", "instance profile":
 		return "" // IAM may know the kind only

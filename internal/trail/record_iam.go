@@ -121,15 +121,17 @@ func policyDetached(r *record) string {
 
 // managedPolicy is the policy that policyArn names.
 func (r *record) managedPolicy() (p *incident.Policy, missing string) {
-	name := r.params.Get("policyArn").Str()
-	if name == "" {
+	p, ok := policyByARN(r.params.Get("policyArn").Str())
+	if !ok {
 		return nil, "requestParameters.policyArn"
 	}
-	return policyByARN(name), ""
+	return p, ""
 }
 
-func policyByARN(arn string) *incident.Policy {
-	return &incident.Policy{Name: lastPart(arn), ARN: arn}
+func policyByARN(text string) (*incident.Policy, bool) {
+	a, ok := parseARN(text)
+	p := &incident.Policy{Name: lastPart(text), ARN: text}
+	return p, ok && strings.HasPrefix(a.resource, "policy/") && iamName(p.Name)
 }
 
 // ofAWS reports whether a managed policy is one of AWS's own, which no
@@ -145,15 +147,14 @@ func isQuarantine(p *incident.Policy) bool {
 
 // policyCreated decodes CreatePolicy: its first version is the one in force.
 func policyCreated(r *record) string {
-	name := r.params.Get("policyName").Str()
-	arn := r.response.Get("policy", "arn").Str()
-	if name == "" && arn == "" {
+	p, ok := policyByARN(r.response.Get("policy", "arn").Str())
+	if !ok {
+		p = &incident.Policy{Name: r.params.Get("policyName").Str()}
+	}
+	if p.Name == "" {
 		return "requestParameters.policyName"
 	}
-	p := &incident.Policy{Name: name, ARN: arn, SetDefault: true}
-	if name == "" {
-		p.Name = lastPart(arn)
-	}
+	p.SetDefault = true
 	r.policyWritten(p)
 	return ""
 }
@@ -191,11 +192,11 @@ func (r *record) policyWritten(p *incident.Policy) {
 }
 
 func boundaryPut(r *record) string {
-	arn := r.params.Get("permissionsBoundary").Str()
-	if arn == "" {
+	p, ok := policyByARN(r.params.Get("permissionsBoundary").Str())
+	if !ok {
 		return "requestParameters.permissionsBoundary"
 	}
-	r.sig.Kind, r.sig.Policy = incident.BoundaryPut, policyByARN(arn)
+	r.sig.Kind, r.sig.Policy = incident.BoundaryPut, p
 	return r.target()
 }
 

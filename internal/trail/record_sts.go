@@ -77,10 +77,25 @@ func (r *record) federated() {
 	if s.Provider == "" {
 		s.Provider = r.caller.Provider
 	}
+	if s.Provider == "" {
+		s.Provider = missingProvider(r.v.Get("errorMessage").Str())
+	}
 	s.Subject = firstText(r.response.Get("subjectFromWebIdentityToken"), r.response.Get("subject"))
 	if s.Subject == "" && r.caller.Type == incident.Federated {
 		s.Subject = r.caller.Name
 	}
+}
+
+// missingProvider is the OIDC provider that STS's message says the account has
+// none of: "No OpenIDConnect provider found in your account for https://…".
+func missingProvider(message string) string {
+	_, name, _ := strings.Cut(message, "provider found in your account for ")
+	name, _, _ = strings.Cut(name, " ")
+	name = strings.TrimRight(name, ".")
+	if !strings.HasPrefix(name, "https://") {
+		return ""
+	}
+	return name
 }
 
 // sessionToken decodes GetSessionToken: the credentials speak for the caller.
