@@ -92,6 +92,8 @@ func TestRevocation(t *testing.T) {
 		{"any user is everybody", doc(denyAll(older, when("StringLike", "aws:userId", "*"))), whole},
 		{"no user is nobody", doc(denyAll(`"StringLike":{"aws:userId":[]}`)), nil},
 		{"everybody but one user is a guard rail", doc(denyAll(when("StringNotLike", "aws:userId", "AROAQWERTYUIOPASDFGHJ:*"))), nil},
+		{"everybody's older sessions but a tagged session's are a rule of its own", doc(denyAll(older, when("StringNotEquals", "aws:PrincipalTag/x", "y"))), nil},
+		{"a comparison that names nobody is a rule of its own", doc(denyAll(older, when("NumericEquals", "aws:userId", "1"))), nil},
 		{"everybody's older sessions but a responder's", doc(denyAll(older, when("StringNotLike", "aws:userId", "AROAQWERTYUIOPASDFGHJ:*"))), whole},
 		{"one user and a few exempt actions are a guard rail", doc(denying(`"NotAction":"s3:*","Resource":"*"`, when("StringEquals", "aws:SourceIdentity", "eve"))), nil},
 
