@@ -1,0 +1,17 @@
+// Package config reads the configuration file: one YAML file, used by the
+// Lambdas and the command line alike.
+//
+// Load accepts exactly what the published JSON Schema (Schema) accepts, and
+// checks what a schema cannot say: that a window ends after it begins, that a
+// pattern does not match everybody. An unknown key, a value of the wrong kind
+// and a value out of range are errors, and all errors of a file are reported
+// together, each with its line and what was expected. A file that has an error
+// configures nothing.
+//
+// The file is plain data. Anchors, aliases, merge keys and tags are refused, so
+// that what is on a line is what holds, and so that a small file cannot stand
+// for a large one.
+//
+// The package does not read files, look at the clock, or know what a setting
+// does: that is incident.Settings' and its readers' business.
+package config

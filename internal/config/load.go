@@ -1,0 +1,227 @@
+package config
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// Load reads a configuration file. What it does not set has its default. If
+// anything is wrong with it the error is of type Problems and names all of it;
+// name is what they call the file.
+func Load(name string, data []byte) (Config, error) {
+	r := &reader{file: name}
+	c := Default()
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if doc := r.parse(data); doc != nil && r.isPlain("", doc) {
+		r.top(doc, &c)
+	}
+	if len(r.problems) > 0 {
+		r.problems.sort()
+		return Config{}, r.problems
+	}
+	return c, nil
+}
+
+// top reads the file's own mapping.
+func (r *reader) top(n ast.Node, c *Config) {
+	s := &c.Settings
+	r.mapping("", n, 1, []key{
+		{"version", r.version},
+		{"accounts", listOf(r, &s.Accounts, r.account)},
+		{"trusted_accounts", listOf(r, &s.TrustedAccounts, r.account)},
+		{"organisations", listOf(r, &s.Organisations, r.organisation)},
+		{"responders", listOf(r, &s.Responders, r.actor)},
+		{"deployers", listOf(r, &s.Deployers, r.actor)},
+		{"trusted_networks", listOf(r, &s.TrustedNetworks, r.network)},
+		{"change_windows", r.changeWindows(&s.ChangeWindows)},
+		{"thresholds", r.thresholds(&s.Thresholds)},
+		{"suppressions", r.suppressions(&s.Suppressions)},
+		{"routes", r.routes(&c.Routes)},
+	})
+}
+
+func (r *reader) version(path string, n ast.Node) {
+	if i, ok := n.(*ast.IntegerNode); ok && i.Value == uint64(Version) {
+		return
+	}
+	r.reportAt(start(n), path, "expected %d, the only version of the format so far, got %s", Version, kindOf(n))
+}
+
+func (r *reader) changeWindows(dst *[]incident.ChangeWindow) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		names := map[string]int{}
+		r.items(path, n, func(path string, n ast.Node) {
+			w := r.changeWindow(path, n)
+			r.unique(path, n, names, w.Name)
+			*dst = append(*dst, w)
+		})
+	}
+}
+
+func (r *reader) changeWindow(path string, n ast.Node) incident.ChangeWindow {
+	var w incident.ChangeWindow
+	seen := r.mapping(path, n, 1, []key{
+		{"name", into(&w.Name, r.sentence)},
+		{"start", into(&w.Start, r.time)},
+		{"end", into(&w.End, r.time)},
+		{"days", listOf(r, &w.Days, r.weekday)},
+		{"from", into(&w.From, r.clock)},
+		{"until", into(&w.Until, r.clock)},
+		{"actors", listOf(r, &w.Actors, r.actor)},
+	})
+	if seen == nil {
+		return w
+	}
+	single := seen["start"] != nil || seen["end"] != nil
+	weekly := seen["days"] != nil || seen["from"] != nil || seen["until"] != nil
+	switch at := start(n); {
+	case single && weekly:
+		r.reportAt(at, path, "expected either start and end, or from and until with or without days, got both")
+	case single:
+		r.together(path, at, seen, "start", "end")
+		if !w.Start.IsZero() && !w.End.IsZero() && !w.Start.Before(w.End) {
+			r.reportAt(seen["end"], join(path, "end"), "expected a time after start")
+		}
+	case weekly:
+		r.together(path, at, seen, "from", "until")
+		r.weeklySpan(path, &w, seen)
+	default:
+		r.reportAt(at, path, "expected either start and end, or from and until with or without days, got neither")
+	}
+	return w
+}
+
+// weeklySpan makes an until that lies before from mean the next day.
+func (r *reader) weeklySpan(path string, w *incident.ChangeWindow, seen map[string]*token.Token) {
+	const day = 24 * time.Hour
+	if w.From >= day {
+		r.reportAt(seen["from"], join(path, "from"), "expected a time of day before 24:00")
+		return
+	}
+	if seen["from"] != nil && seen["until"] != nil && w.From == w.Until {
+		r.reportAt(seen["until"], join(path, "until"), "expected another time than from; a whole day is from \"00:00\" until \"24:00\"")
+		return
+	}
+	if w.Until < w.From {
+		w.Until += day
+	}
+}
+
+// together reports which of two keys is missing beside the other.
+func (r *reader) together(path string, at *token.Token, seen map[string]*token.Token, names ...string) {
+	for _, name := range names {
+		if seen[name] == nil {
+			r.reportAt(at, path, "key %s is missing; %s go together", name, strings.Join(names, " and "))
+		}
+	}
+}
+
+// unique reports a name that an earlier element of the list has too.
+func (r *reader) unique(path string, n ast.Node, names map[string]int, name string) {
+	if name == "" {
+		return
+	}
+	if line := names[name]; line > 0 {
+		r.reportAt(start(n), join(path, "name"), "the name %s is already used on line %d", shown(name), line)
+		return
+	}
+	names[name] = start(n).Position.Line
+}
+
+func (r *reader) thresholds(dst *incident.Thresholds) func(string, ast.Node) {
+	const day = 24 * time.Hour
+	return func(path string, n ast.Node) {
+		r.mapping(path, n, 0, []key{
+			{"correlation", into(&dst.Correlation, r.duration(time.Minute, day))},
+			{"spike_floor", into(&dst.SpikeFloor, r.count(2, 1_000_000))},
+			{"spike_window", into(&dst.SpikeWindow, r.duration(time.Second, day))},
+			{"plain_failures", into(&dst.PlainFailures, r.count(1, 1_000_000))},
+			{"denials", into(&dst.Denials, r.count(1, 1_000_000))},
+			{"refresh_beats", into(&dst.RefreshBeats, r.count(3, 1_000))},
+			{"lateness", into(&dst.Lateness, r.duration(0, day))},
+			{"quiet", into(&dst.Quiet, r.duration(time.Hour, 30*day))},
+			{"propagation", into(&dst.Propagation, r.duration(0, time.Hour))},
+			{"max_evidence", into(&dst.MaxEvidence, r.count(1, 1_000))},
+		})
+		if dst.Quiet < dst.Correlation {
+			r.reportAt(start(n), join(path, "quiet"), "expected at least the correlation's %s: an incident would be over before its failures are", dst.Correlation)
+		}
+		if dst.Quiet < dst.Lateness {
+			r.reportAt(start(n), join(path, "quiet"), "expected at least the lateness's %s: an incident would be over before its evidence is in", dst.Lateness)
+		}
+	}
+}
+
+func (r *reader) suppressions(dst *[]incident.Suppression) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		r.items(path, n, func(path string, n ast.Node) {
+			*dst = append(*dst, r.suppression(path, n))
+		})
+	}
+}
+
+func (r *reader) suppression(path string, n ast.Node) incident.Suppression {
+	var s incident.Suppression
+	seen := r.mapping(path, n, 2, []key{
+		{"until", into(&s.Until, r.end)},
+		{"reason", into(&s.Reason, r.sentence)},
+		{"verdict", into(&s.Verdict, word[incident.Verdict](r, verdictNames()))},
+		{"cause", into(&s.Cause, word[incident.Cause](r, causeNames()))},
+		{"subject", into(&s.Subject, r.subject)},
+		{"account", into(&s.Account, r.account)},
+		{"author", into(&s.Author, r.sentence)},
+	})
+	if seen == nil {
+		return s
+	}
+	if seen["verdict"] == nil && seen["cause"] == nil && seen["subject"] == nil && seen["account"] == nil {
+		r.reportAt(start(n), path, "expected at least one of verdict, cause, subject and account: a suppression of everything hides everything")
+	}
+	if v := verdictOf(s.Cause); s.Cause != "" && s.Verdict != "" && v != s.Verdict {
+		r.reportAt(seen["cause"], join(path, "cause"), "cause %s belongs to the verdict %s, not to %s", s.Cause, v, s.Verdict)
+	}
+	return s
+}
+
+func (r *reader) routes(dst *[]Route) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		names := map[string]int{}
+		r.items(path, n, func(path string, n ast.Node) {
+			route := r.route(path, n)
+			r.unique(path, n, names, route.Name)
+			*dst = append(*dst, route)
+		})
+	}
+}
+
+func (r *reader) route(path string, n ast.Node) Route {
+	var route Route
+	var target ast.Node
+	r.mapping(path, n, 3, []key{
+		{"name", into(&route.Name, r.routeName)},
+		{"type", into(&route.Type, word[RouteType](r, routeTypes))},
+		{"target", func(path string, n ast.Node) { target = n }},
+		{"match", func(path string, n ast.Node) { route.Match = r.match(path, n) }},
+	})
+	if target != nil && route.Type != "" {
+		route.Target = r.target(join(path, "target"), target, route.Type)
+	}
+	return route
+}
+
+func (r *reader) match(path string, n ast.Node) Match {
+	var m Match
+	r.mapping(path, n, 0, []key{
+		{"verdict", oneOrMore(r, &m.Verdicts, word[incident.Verdict](r, verdictNames()))},
+		{"severity", into(&m.Severity, r.severity)},
+		{"account", oneOrMore(r, &m.Accounts, r.account)},
+		{"cause", oneOrMore(r, &m.Causes, word[incident.Cause](r, causeNames()))},
+	})
+	return m
+}

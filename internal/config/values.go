@@ -1,0 +1,336 @@
+package config
+
+import (
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// The forms of values, as the schema has them too.
+var (
+	accountForm      = regexp.MustCompile(`^[0-9]{12}$`)
+	organisationForm = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	// IAM's own alphabet for names, and the wildcards.
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9_+=,.@*?-]{1,64}$`)
+	arnForm  = regexp.MustCompile(`^arn:[a-z*?-]+:(iam|sts)::[0-9*?]{1,12}:[A-Za-z0-9_+=,.@*?/-]+$`)
+	// Nothing but wildcards where the name stands.
+	everybodyForm = regexp.MustCompile(`^([*?]+|arn:.*:((role|user|assumed-role|federated-user)/?)?[*?/]*[*?])$`)
+
+	timeForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
+	dateForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	clockForm     = regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
+	durationForm  = regexp.MustCompile(`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$`)
+	sentenceForm  = regexp.MustCompile(`^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`)
+	subjectForm   = regexp.MustCompile(`^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$`)
+	routeNameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+	queueForm    = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
+	functionForm = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
+	chatForm     = regexp.MustCompile(`^arn:aws[a-z-]*:chatbot::[0-9]{12}:chat-configuration/[a-z-]+/[A-Za-z0-9_-]{1,128}$`)
+)
+
+// account reads an account id. Without quotes it is a number, and loses the
+// zeros that it begins with.
+func (r *reader) account(path string, n ast.Node) (string, bool) {
+	const what = `an account id: 12 digits in quotes, such as "111122223333"`
+	if isBareNumber(n) {
+		r.reportAt(n.GetToken(), path, "expected %s; write it as %q, since a number loses its leading zeros", what, n.GetToken().Value)
+		return "", false
+	}
+	return r.formed(path, n, accountForm, what)
+}
+
+// isBareNumber holds for digits without quotes, whatever YAML makes of them.
+func isBareNumber(n ast.Node) bool {
+	t := n.GetToken()
+	return t.Type != token.SingleQuoteType && t.Type != token.DoubleQuoteType && t.Value != "" && strings.Trim(t.Value, "0123456789") == ""
+}
+
+// formed reads text of a given form.
+func (r *reader) formed(path string, n ast.Node, form *regexp.Regexp, what string) (string, bool) {
+	s, ok := r.text(path, n, what)
+	if !ok {
+		return "", false
+	}
+	if !form.MatchString(s) {
+		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+		return "", false
+	}
+	return s, true
+}
+
+func (r *reader) organisation(path string, n ast.Node) (string, bool) {
+	return r.formed(path, n, organisationForm, "an organisation's id, such as o-a1b2c3d4e5")
+}
+
+// actor reads whom an entry of responders, deployers or a window's actors
+// means, as lineage.Matches understands it.
+func (r *reader) actor(path string, n ast.Node) (string, bool) {
+	const what = "the name of a role or user, or its ARN, with or without wildcards"
+	s, ok := r.text(path, n, what)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case strings.HasSuffix(s, ".amazonaws.com"):
+		r.reportAt(n.GetToken(), path, "expected %s; AWS services need no entry, CloudTrail itself tells them apart", what)
+	case isName(s) || isARN(s):
+		if !matchesEverybody(s) {
+			return s, true
+		}
+		r.reportAt(n.GetToken(), path, "the pattern %s matches everybody; name somebody, or leave the entry out", shown(s))
+	case !strings.HasPrefix(s, "arn:") && strings.Contains(s, "/"):
+		r.reportAt(n.GetToken(), path, "expected %s, got %s; a name stands alone, without a path", what, shown(s))
+	default:
+		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+	}
+	return "", false
+}
+
+func isName(s string) bool { return !strings.HasPrefix(s, "arn:") && nameForm.MatchString(s) }
+
+func isARN(s string) bool {
+	const longest = 2048
+	return len(s) <= longest && arnForm.MatchString(s)
+}
+
+// matchesEverybody holds for patterns whose name is made of wildcards alone.
+func matchesEverybody(pattern string) bool { return everybodyForm.MatchString(pattern) }
+
+func (r *reader) subject(path string, n ast.Node) (string, bool) {
+	const what = "a subject's name or ARN, with or without wildcards"
+	s, ok := r.text(path, n, what)
+	if ok && (!subjectForm.MatchString(s) || strings.Trim(s, "*?") == "" || utf8.RuneCountInString(s) > 2048) {
+		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+		return "", false
+	}
+	return s, ok
+}
+
+func (r *reader) network(path string, n ast.Node) (string, bool) {
+	const what = "a network in CIDR notation, such as 198.51.100.0/24"
+	s, ok := r.text(path, n, what)
+	if !ok {
+		return "", false
+	}
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		r.reportAt(n.GetToken(), path, "expected %s; a single address is %s/%d", what, addr, addr.BitLen())
+		return "", false
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+	case p != p.Masked():
+		r.reportAt(n.GetToken(), path, "expected %s; did you mean %s?", what, p.Masked())
+	case p.Bits() == 0:
+		r.reportAt(n.GetToken(), path, "the network %s holds every address", p)
+	default:
+		return p.String(), true
+	}
+	return "", false
+}
+
+// sentence reads text for people: not blank, and on one line.
+func (r *reader) sentence(path string, n ast.Node) (string, bool) {
+	const longest = 500
+	s, ok := r.text(path, n, "text")
+	if !ok {
+		return "", false
+	}
+	if !sentenceForm.MatchString(s) || utf8.RuneCountInString(s) > longest {
+		r.reportAt(n.GetToken(), path, "expected text of one line, at most %d characters", longest)
+		return "", false
+	}
+	return strings.TrimSpace(s), true
+}
+
+func (r *reader) routeName(path string, n ast.Node) (string, bool) {
+	return r.formed(path, n, routeNameForm, "a name of small letters, digits and hyphens")
+}
+
+func (r *reader) time(path string, n ast.Node) (time.Time, bool) {
+	const what = "a time such as 2026-03-01T22:00:00Z"
+	s, ok := r.formed(path, n, timeForm, what)
+	if !ok {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		r.reportAt(n.GetToken(), path, "expected %s; there is no %s", what, shown(s))
+		return time.Time{}, false
+	}
+	return t.UTC(), true
+}
+
+// end reads the time until which something holds. A date is meant to its end.
+func (r *reader) end(path string, n ast.Node) (time.Time, bool) {
+	const what = "a date such as 2026-06-30, or a time such as 2026-06-30T12:00:00Z"
+	s, ok := r.text(path, n, what)
+	if !ok {
+		return time.Time{}, false
+	}
+	if dateForm.MatchString(s) {
+		if day, err := time.Parse(time.DateOnly, s); err == nil {
+			return day.AddDate(0, 0, 1), true
+		}
+		r.reportAt(n.GetToken(), path, "expected %s; there is no %s", what, shown(s))
+		return time.Time{}, false
+	}
+	if !timeForm.MatchString(s) {
+		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+		return time.Time{}, false
+	}
+	return r.time(path, n)
+}
+
+// clock reads a time of day as the time since midnight.
+func (r *reader) clock(path string, n ast.Node) (time.Duration, bool) {
+	s, ok := r.formed(path, n, clockForm, `a time of day in UTC, such as "22:00"`)
+	if !ok {
+		return 0, false
+	}
+	hour, _ := strconv.Atoi(s[:2])
+	minute, _ := strconv.Atoi(s[3:])
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute, true
+}
+
+// weekdayNames are in the order of time.Weekday.
+var weekdayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+func (r *reader) weekday(path string, n ast.Node) (time.Weekday, bool) {
+	name, ok := word[string](r, weekdayNames)(path, n)
+	for day, w := range weekdayNames {
+		if w == name {
+			return time.Weekday(day), ok
+		}
+	}
+	return 0, false
+}
+
+func (r *reader) severity(path string, n ast.Node) (incident.Severity, bool) {
+	name, ok := word[string](r, incident.Severities)(path, n)
+	for s, w := range incident.Severities {
+		if w == name {
+			return incident.Severity(s), ok
+		}
+	}
+	return 0, false
+}
+
+// duration makes a reader of durations within bounds.
+func (r *reader) duration(least, most time.Duration) func(string, ast.Node) (time.Duration, bool) {
+	return func(path string, n ast.Node) (time.Duration, bool) {
+		const what = "a duration such as 90s, 15m or 1h30m"
+		if i, ok := n.(*ast.IntegerNode); ok {
+			r.reportAt(n.GetToken(), path, "expected %s, got the number %s; is it %ss?", what, i.GetToken().Value, i.GetToken().Value)
+			return 0, false
+		}
+		s, ok := r.text(path, n, what)
+		if !ok {
+			return 0, false
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil || !durationForm.MatchString(s) {
+			r.reportAt(n.GetToken(), path, "expected %s, got %s%s", what, shown(s), inHours(s))
+			return 0, false
+		}
+		if d < least || d > most {
+			r.reportAt(n.GetToken(), path, "expected a duration from %s to %s, got %s", short(least), short(most), short(d))
+			return 0, false
+		}
+		return d, true
+	}
+}
+
+// inHours helps whoever wrote days.
+func inHours(s string) string {
+	days, ok := strings.CutSuffix(s, "d")
+	n, err := strconv.Atoi(days)
+	if !ok || err != nil || n < 1 || n > 365 {
+		return ""
+	}
+	return fmt.Sprintf("; days are written in hours: %dh", 24*n)
+}
+
+// short is a duration without the zeros that Go appends.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// count makes a reader of whole numbers within bounds.
+func (r *reader) count(least, most int) func(string, ast.Node) (int, bool) {
+	return func(path string, n ast.Node) (int, bool) {
+		what := fmt.Sprintf("a whole number from %d to %d", least, most)
+		i, ok := n.(*ast.IntegerNode)
+		if !ok {
+			r.expected(path, n, what)
+			return 0, false
+		}
+		v, err := strconv.Atoi(i.GetToken().Value)
+		if err != nil || v < least || v > most {
+			r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(i.GetToken().Value))
+			return 0, false
+		}
+		return v, true
+	}
+}
+
+// target reads a route's address. It is not repeated in an error: an address
+// may hold a secret.
+func (r *reader) target(path string, n ast.Node, kind RouteType) string {
+	what, isTarget := targetForm(kind)
+	s, ok := r.text(path, n, what)
+	if ok && !isTarget(s) {
+		r.reportAt(n.GetToken(), path, "expected %s for a route of type %s", what, kind)
+		return ""
+	}
+	return s
+}
+
+func targetForm(kind RouteType) (what string, is func(string) bool) {
+	switch kind {
+	case Email:
+		return "an e-mail address", isEmail
+	case SQS:
+		return "a queue's ARN", queueForm.MatchString
+	case Lambda:
+		return "a function's ARN", functionForm.MatchString
+	case Chat:
+		return "the ARN of a chat configuration (arn:aws:chatbot::…:chat-configuration/…)", chatForm.MatchString
+	}
+	return "an address that begins with https:// and holds no user name or password", isHTTPS
+}
+
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && emailForm.MatchString(s)
+}
+
+func isHTTPS(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.User == nil && u.Fragment == "" && u.Hostname() != "" && httpsForm.MatchString(s)
+}
+
+var (
+	emailForm = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	httpsForm = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s#]*)?$`)
+)
