@@ -31,6 +31,9 @@ type Commit struct {
 	Signals []incident.Signal
 	Uses    []incident.Use
 	Cases   []Case
+	// Recheck is when the evidence should be looked at again, since what came
+	// late may have changed what it means; zero means never.
+	Recheck time.Time
 }
 
 // Ledger keeps cases next to the evidence. The package storetest is this
@@ -48,4 +51,7 @@ type Ledger interface {
 	// DueCases returns cases whose Due is not after t, earliest first, page by
 	// page; after is the next of the page before, empty for the first.
 	DueCases(ctx context.Context, t time.Time, after string) (cases []Case, next string, err error)
+	// DueEvidence returns the signals of commits whose Recheck lies after since
+	// and not after t, earliest first, page by page.
+	DueEvidence(ctx context.Context, since, t time.Time, after string) (signals []incident.Signal, next string, err error)
 }
