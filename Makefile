@@ -3,9 +3,9 @@
 GO     ?= go
 BINARY := build/trailverdict
 # Packages with golden files, which `make update` rewrites.
-GOLDEN := ./internal/render
+GOLDEN := ./internal/render ./cmd/trailverdict ./docs
 
-.PHONY: help build run test check fmt update clean
+.PHONY: help build run test check eval fmt update clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: ## Everything that must hold before a commit: format, vet, staticcheck, b
 	$(GO) tool staticcheck ./...
 	$(GO) build ./...
 	$(GO) test ./...
+
+eval: ## Measure how often verdicts are right, and write it to docs/accuracy.md
+	$(GO) run ./internal/eval/accuracy -write
 
 fmt: ## Format all Go files
 	$(GO) tool gofumpt -w .
