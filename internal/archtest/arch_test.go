@@ -29,8 +29,8 @@ var layers = [][]string{
 	{"internal/store"},
 	{"internal/detect"},
 	{"internal/store/storetest", "internal/scenario", "internal/replay", "internal/report"},
-	{"internal/archtest", "events"},
-	{"cmd/trailverdict"},
+	{"internal/archtest", "internal/eval", "events"},
+	{"internal/eval/accuracy", "cmd/trailverdict"},
 }
 
 // pure packages turn values into values, which makes a verdict reproducible:
