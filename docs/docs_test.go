@@ -53,12 +53,14 @@ what spoke for it and what against. How often that is right is measured in [accu
 	golden(t, "detections.md", b.String())
 }
 
-// purposes are the parts of the events' table, in the order in which a reader
-// asks for them.
-var purposes = []struct {
+// part is a part of the events' table.
+type part struct {
 	purpose trail.Purpose
 	title   string
-}{
+}
+
+// purposes are in the order in which a reader asks for them.
+var purposes = []part{
 	{trail.IdentityChange, "Changes of identities, permissions and trust"},
 	{trail.Issuance, "Credentials being issued"},
 	{trail.Failure, "Failing credentials, in CloudTrail"},
@@ -126,13 +128,7 @@ func evidence(b *strings.Builder) {
 
 func TestEveryPurposeIsInTheTable(t *testing.T) {
 	for _, e := range trail.Catalogue() {
-		if !slices.ContainsFunc(purposes, func(p struct {
-			purpose trail.Purpose
-			title   string
-		},
-		) bool {
-			return p.purpose == e.Purpose
-		}) {
+		if !slices.ContainsFunc(purposes, func(p part) bool { return p.purpose == e.Purpose }) {
 			t.Errorf("events of the purpose %s (%s) have no part in detections.md", e.Purpose, e.Title)
 		}
 	}
