@@ -34,7 +34,6 @@ func parseRefusal(message string) refusal {
 	if strings.HasPrefix(message, "Cross-account pass role") {
 		return refusal{Denial: incident.Denial{Action: "iam:PassRole"}}
 	}
-	message, _, _ = strings.Cut(message, "Encoded authorization failure message:")
 	before, action, after := cutAction(message)
 	var r refusal
 	r.Action = action
@@ -42,6 +41,13 @@ func parseRefusal(message string) refusal {
 	r.Resource = refusedResource(after)
 	readReason(after, &r.Denial)
 	return r
+}
+
+// withoutEncoded is an error's text without the long encoded part that EC2 and
+// others add, which only AWS can read.
+func withoutEncoded(message string) string {
+	message, _, _ = strings.Cut(message, "Encoded authorization failure message:")
+	return message
 }
 
 // cutAction finds the refused action in IAM's notation, and what stands before

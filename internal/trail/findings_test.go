@@ -179,3 +179,20 @@ func TestAnotherServicesCallsAreRecordsStill(t *testing.T) {
 		t.Errorf("%q, %d uses; want one use", r.Reason, len(out.Uses))
 	}
 }
+
+func TestFindingsAreRecognisedWithAndWithoutTheirEnvelope(t *testing.T) {
+	wrap := func(source, detailType, detail string) string {
+		return `{"version":"0","id":"d-1","detail-type":"` + detailType + `","source":"` + source +
+			`","account":"111122223333","time":"2026-03-04T16:00:00Z","region":"eu-west-1","resources":[],"detail":` + detail + `}`
+	}
+	for name, text := range map[string]string{
+		"a threat":         threat,
+		"a threat's event": wrap(guardDuty, "GuardDuty Finding", threat),
+		"a notice":         notice,
+		"a notice's event": wrap(health, "AWS Health Event", notice),
+	} {
+		if c, _ := decodeText(t, text); len(c.signals) != 1 || len(c.skips) > 0 {
+			t.Errorf("%s gives %d signals and %d skips, want one and none", name, len(c.signals), len(c.skips))
+		}
+	}
+}

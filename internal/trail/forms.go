@@ -48,6 +48,8 @@ func formOf(v jsonscan.Value) form {
 		return formLogs
 	case has("Records") || has("Events"):
 		return formList
+	case isThreat(v), isNotice(v): // without their envelope
+		return formRecord
 	case foreign(has):
 		return formForeign
 	case has("eventVersion") && (has("userIdentity") || has("eventID") || has("eventTime")):

@@ -34,6 +34,7 @@ func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
 // permissions.
 func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 	r := record{v: v}
+	r.id, _, _ = out.caller.Next(v.Get("userIdentity").Raw())
 	if fault, ok := r.named(); !ok {
 		return fault
 	}
@@ -58,7 +59,8 @@ func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 
 // record is one CloudTrail record on its way to becoming a signal.
 type record struct {
-	v jsonscan.Value
+	v  jsonscan.Value
+	id jsonscan.Value // userIdentity
 	// sig is filled in step by step: when and where by every record, who by
 	// identify, what by the catalogue's decoders.
 	sig    incident.Signal
@@ -122,16 +124,14 @@ func (r *record) failedSignIn() bool {
 // identify reads who called, and from where.
 func (r *record) identify(env envelope) {
 	v := r.v
-	id := v.Get("userIdentity")
-	own := accountID(id.Get("accountId").Str())
 	account := accountID(v.Get("recipientAccountId").Str())
-	if account == "" && !id.Get("type").Is("AWSAccount") {
-		account = own
+	if account == "" && !r.id.Get("type").Is("AWSAccount") {
+		account = accountID(r.id.Get("accountId").Str())
 	}
 	if account == "" {
 		account = env.Account
 	}
-	r.caller = readIdentity(id, account)
+	r.caller = readIdentity(r.id, account)
 	if account == "" {
 		account = r.caller.Account
 	}
@@ -154,7 +154,7 @@ func (r *record) identify(env envelope) {
 // signal: everything but what happened.
 func (r *record) identified(env envelope) {
 	r.identify(env)
-	r.sig.ID = r.id()
+	r.sig.ID = r.eventID()
 	r.sig.SharedID = r.v.Get("sharedEventID").Str()
 	r.sig.Feed = incident.FromTrail
 	r.sig.Operation = operation(r.v.Get("eventSource").Str(), r.v.Get("eventName").Str())
@@ -177,9 +177,9 @@ func (r *record) complete(p *incident.Principal) {
 	}
 }
 
-// id is the record's own id, or a hash of what the record says where it has
+// eventID is the record's own id, or a hash of what the record says where it has
 // none. The secrets take no part in it: a copy without them is the same record.
-func (r *record) id() string {
+func (r *record) eventID() string {
 	if id := r.v.Get("eventID").Str(); id != "" {
 		return id
 	}
@@ -291,7 +291,7 @@ func (r *record) denial(env envelope, out *decoded) rejection {
 		return rejection{}
 	}
 	r.identified(env)
-	message := r.v.Get("errorMessage").Str()
+	message := withoutEncoded(r.v.Get("errorMessage").Str())
 	refused := parseRefusal(message)
 	if !r.caller.Known() {
 		r.sig.Actor.Principal, r.sig.Actor.SessionName, _ = principalOf(refused.User)
@@ -366,16 +366,15 @@ func (r *record) namedResource() string {
 // refused says nothing about anybody's credentials, and can be the most of all
 // that is refused in an account.
 func (r *record) byService() bool {
-	id := r.v.Get("userIdentity")
-	if kind := id.Get("type"); kind.Kind() == jsonscan.String && !kind.Is("") {
+	if kind := r.id.Get("type"); kind.Kind() == jsonscan.String && !kind.Is("") {
 		return kind.Is("AWSService")
 	}
-	return id.Get("arn").Str() == "" && id.Get("invokedBy").Str() != ""
+	return r.id.Get("arn").Str() == "" && r.id.Get("invokedBy").Str() != ""
 }
 
 // use decodes a successful call that the catalogue does not list.
 func (r *record) use(env envelope, out *decoded) {
-	if r.byService() || r.v.Get("userIdentity", "type").Is("AWSAccount") {
+	if r.byService() || r.id.Get("type").Is("AWSAccount") {
 		return
 	}
 	r.identify(env)
@@ -391,7 +390,7 @@ func (r *record) appendUse(out *decoded) {
 	}
 	id := r.sig.ID
 	if id == "" {
-		id = r.id()
+		id = r.eventID()
 	}
 	out.Uses = append(out.Uses, incident.Use{
 		Account:     r.sig.Account,

@@ -208,6 +208,11 @@ var changes = []struct {
 		incident.Signal{Kind: incident.QuarantineAttached, Target: userNamed("bob"), Policy: &incident.Policy{Name: "AWSExposedCredentialPolicy_DO_NOT_REMOVE"}},
 	},
 	{
+		"a quarantine of the newer name is one inline as well", iam, "PutUserPolicy", byRole,
+		[]string{params(`"userName":"bob","policyName":"AWSCompromisedKeyQuarantineV2","policyDocument":"` + allowRead + `"`)},
+		incident.Signal{Kind: incident.QuarantineAttached, Target: userNamed("bob"), Policy: &incident.Policy{Name: "AWSCompromisedKeyQuarantineV2"}},
+	},
+	{
 		"a role's inline policy is deleted", iam, "DeleteRolePolicy", byRole,
 		[]string{params(`"roleName":"orders-api","policyName":"AWSRevokeOlderSessions"`)},
 		incident.Signal{Kind: incident.InlinePolicyDeleted, Target: roleNamed("orders-api"), Policy: &incident.Policy{Name: "AWSRevokeOlderSessions"}},

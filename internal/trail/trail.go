@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
 )
 
 // Sink receives what a stream holds, in the order of the stream. Its methods
@@ -81,6 +82,10 @@ type envelope struct {
 type decoded struct {
 	Signals []incident.Signal
 	Uses    []incident.Use
+
+	// caller indexes the userIdentity of the record at hand, the one object
+	// inside a record of which nearly every member is read.
+	caller jsonscan.Fields
 }
 
 // rejection is why a record could not be decoded; the zero rejection means
