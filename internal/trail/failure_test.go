@@ -169,7 +169,8 @@ func TestWhomADenialIsAbout(t *testing.T) {
 		},
 		{
 			"the role that an OIDC token asked for, by the parameters", sts, "AssumeRoleWithWebIdentity", byOIDC, "An unknown error occurred",
-			[]string{params(`"roleArn":"` + deployARN + `"`)}, deploy, "",
+			[]string{params(`"roleArn":"` + deployARN + `"`)},
+			deploy, "",
 			incident.Denial{Action: "sts:AssumeRoleWithWebIdentity", Resource: deployARN},
 		},
 		{
@@ -179,13 +180,15 @@ func TestWhomADenialIsAbout(t *testing.T) {
 		},
 		{
 			"the caller, when the parameters name the role", iam, "DeleteRolePolicy", byUser, "Access Denied",
-			[]string{params(`"roleName":"deploy","policyName":"x"`)}, alice, "AKIAEXAMPLEALICE0001",
+			[]string{params(`"roleName":"deploy","policyName":"x"`)},
+			alice, "AKIAEXAMPLEALICE0001",
 			incident.Denial{Action: "iam:DeleteRolePolicy", Resource: "role deploy"},
 		},
 		{
 			"the caller, when it may not pass a role", "ec2.amazonaws.com", "RunInstances", byUser,
 			"You are not authorized to perform this operation. " + refused + "iam:PassRole on resource: " + deployARN + " because no identity-based policy allows the iam:PassRole action. Encoded authorization failure message: x",
-			[]string{params(`"instanceType":"t3.micro"`)}, alice, "AKIAEXAMPLEALICE0001",
+			[]string{params(`"instanceType":"t3.micro"`)},
+			alice, "AKIAEXAMPLEALICE0001",
 			incident.Denial{Action: "iam:PassRole", Resource: deployARN, FromMessage: true, Implicit: true, PolicyKind: "identity-based"},
 		},
 		{

@@ -27,8 +27,10 @@ func TestReadIdentity(t *testing.T) {
 			"a role's session without its issuer is told by its ARN",
 			`{"type":"AssumedRole","principalId":"AROAEXAMPLEORDERS0000:worker","arn":"arn:aws-cn:sts::111122223333:assumed-role/orders-api/worker","accountId":"111122223333","accessKeyId":"ASIAEXAMPLEORDERS001"}`,
 			identity{Actor: incident.Actor{
-				Principal: incident.Principal{Type: incident.Role, Partition: "aws-cn", Account: account, Name: "orders-api", ID: "AROAEXAMPLEORDERS0000",
-					ARN: "arn:aws-cn:iam::111122223333:role/orders-api"},
+				Principal: incident.Principal{
+					Type: incident.Role, Partition: "aws-cn", Account: account, Name: "orders-api", ID: "AROAEXAMPLEORDERS0000",
+					ARN: "arn:aws-cn:iam::111122223333:role/orders-api",
+				},
 				SessionName: "worker", SessionARN: "arn:aws-cn:sts::111122223333:assumed-role/orders-api/worker", AccessKeyID: "ASIAEXAMPLEORDERS001",
 			}},
 		},
@@ -130,8 +132,10 @@ func TestReadIdentity(t *testing.T) {
 			identity{Actor: incident.Actor{Principal: incident.Principal{Type: incident.Federated, Account: account, Name: "alice@example.com"}}},
 		},
 		{"a hidden name is nobody's", `{"type":"IAMUser","accountId":"111122223333","userName":"HIDDEN_DUE_TO_SECURITY_REASONS"}`, identity{}},
-		{"masked ids are none", `{"type":"IAMUser","principalId":"AIDA****************","accessKeyId":"AKIA****************","arn":"arn:aws:iam::111122223333:user/bob"}`,
-			identity{Actor: incident.Actor{Principal: withARN(userNamed("bob"), "arn:aws:iam::111122223333:user/bob"), SessionARN: "arn:aws:iam::111122223333:user/bob"}}},
+		{
+			"masked ids are none", `{"type":"IAMUser","principalId":"AIDA****************","accessKeyId":"AKIA****************","arn":"arn:aws:iam::111122223333:user/bob"}`,
+			identity{Actor: incident.Actor{Principal: withARN(userNamed("bob"), "arn:aws:iam::111122223333:user/bob"), SessionARN: "arn:aws:iam::111122223333:user/bob"}},
+		},
 		{"nothing", `null`, identity{}},
 		{"something else", `"alice"`, identity{}},
 		{"wrong types everywhere", `{"type":1,"arn":{},"accountId":[],"accessKeyId":true,"sessionContext":"x","invokedBy":{},"userName":7}`, identity{}},

@@ -64,8 +64,10 @@ var issuances = []struct {
 		},
 		incident.Signal{
 			SharedID: "s-1",
-			Target: incident.Principal{Type: incident.Role, Partition: "aws", Account: "444455556666", Name: "reader",
-				ARN: "arn:aws:iam::444455556666:role/reader"},
+			Target: incident.Principal{
+				Type: incident.Role, Partition: "aws", Account: "444455556666", Name: "reader",
+				ARN: "arn:aws:iam::444455556666:role/reader",
+			},
 			Issued: &incident.Session{
 				AccessKeyID: "ASIAEXAMPLEREADER001", Name: "chained", IssuedAt: eventTime, ExpiresAt: eventTime.Add(time.Hour),
 				ParentKey: "ASIAEXAMPLERESPOND01", SourceIdentity: "alice", Chained: true,
@@ -213,8 +215,10 @@ func TestWhoAskedForCredentials(t *testing.T) {
 		byUser:    alice,
 		byRole:    responder,
 		byService: {Type: incident.Service, Name: "ec2.amazonaws.com"},
-		byStranger: {Type: incident.Account, Account: "999988887777", Name: "999988887777",
-			ID: "AROAEXAMPLESTRANGER00"},
+		byStranger: {
+			Type: incident.Account, Account: "999988887777", Name: "999988887777",
+			ID: "AROAEXAMPLESTRANGER00",
+		},
 	} {
 		got := signalOf(t, recordOf(sts, "AssumeRole", caller, params(`"roleArn":"arn:aws:iam::111122223333:role/orders-api"`),
 			response(credentials("ASIAEXAMPLEORDERS001", "Mar 4, 2026, 9:30:00 AM"))))

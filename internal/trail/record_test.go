@@ -107,12 +107,18 @@ func withID(p incident.Principal, id string) incident.Principal {
 }
 
 var (
-	responder = incident.Principal{Type: incident.Role, Partition: "aws", Account: account, Name: "Responder",
-		ID: "AROAEXAMPLERESPONDER", ARN: "arn:aws:iam::111122223333:role/ops/Responder"}
-	alice = incident.Principal{Type: incident.User, Partition: "aws", Account: account, Name: "alice",
-		ID: "AIDAEXAMPLEALICE00000", ARN: "arn:aws:iam::111122223333:user/staff/alice"}
-	root = incident.Principal{Type: incident.Account, Partition: "aws", Account: account, Name: account,
-		ARN: "arn:aws:iam::111122223333:root"}
+	responder = incident.Principal{
+		Type: incident.Role, Partition: "aws", Account: account, Name: "Responder",
+		ID: "AROAEXAMPLERESPONDER", ARN: "arn:aws:iam::111122223333:role/ops/Responder",
+	}
+	alice = incident.Principal{
+		Type: incident.User, Partition: "aws", Account: account, Name: "alice",
+		ID: "AIDAEXAMPLEALICE00000", ARN: "arn:aws:iam::111122223333:user/staff/alice",
+	}
+	root = incident.Principal{
+		Type: incident.Account, Partition: "aws", Account: account, Name: account,
+		ARN: "arn:aws:iam::111122223333:root",
+	}
 )
 
 const denyBefore = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Deny\",\"Action\":[\"*\"],\"Resource\":[\"*\"],` +

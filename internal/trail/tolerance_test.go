@@ -178,9 +178,11 @@ func lacking(s incident.Signal) string {
 	case s.Actor.Type != "" && !s.Actor.Known():
 		return "actor's name"
 	}
-	need := map[string]bool{"target": s.Target.Known(), "policy": s.Policy != nil, "revocation": s.Revocation != nil, "trust": s.Trust != nil,
+	need := map[string]bool{
+		"target": s.Target.Known(), "policy": s.Policy != nil, "revocation": s.Revocation != nil, "trust": s.Trust != nil,
 		"key": s.Key != "", "status": s.KeyStatus != "", "issued": s.Issued != nil, "denial": s.Denial != nil && s.Denial.Action != "",
-		"code": s.ErrorCode != "", "threat": s.Threat != nil && s.Threat.Type != "", "exposure": s.Exposure != nil, "policy name": s.Policy != nil && s.Policy.Name != ""}
+		"code": s.ErrorCode != "", "threat": s.Threat != nil && s.Threat.Type != "", "exposure": s.Exposure != nil, "policy name": s.Policy != nil && s.Policy.Name != "",
+	}
 	for _, what := range needs[s.Kind] {
 		if !need[what] {
 			return what
