@@ -3,6 +3,7 @@ package trail
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
@@ -27,53 +28,51 @@ func isThreat(v jsonscan.Value) bool {
 // on. The signal's time is when it was first seen, which is the same in all of
 // these, so that they are duplicates of one observation and not ever more.
 func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
-	service := v.Get("service")
-	if !v.Get("resource", "resourceType").Is("AccessKey") || isSample(v) {
+	archived, _ := v.Get("service", "archived").Bool()
+	if archived || isSample(v) || !v.Get("resource", "resourceType").Is("AccessKey") {
 		return rejection{}
-	}
-	if archived, _ := service.Get("archived").Bool(); archived {
-		return rejection{}
-	}
-	account := firstText(v.Get("accountId"))
-	if account = accountID(account); account == "" {
-		account = env.Account
-	}
-	region := firstText(v.Get("region"), service.Get("awsRegion"))
-	if region == "" {
-		region = env.Region
 	}
 	sig := incident.Signal{
 		ID:        findingID(v),
-		Account:   account,
+		Account:   accountID(v.Get("accountId").Str()),
 		Partition: v.Get("partition").Str(),
-		Region:    region,
+		Region:    v.Get("region").Str(),
+		Time:      threatTime(v, env),
 		Kind:      incident.ThreatFinding,
 		Feed:      incident.FromGuardDuty,
 		Count:     1,
 		Threat:    &incident.Threat{Type: v.Get("type").Str(), Severity: number(v.Get("severity"))},
 	}
+	if sig.Account == "" {
+		sig.Account = env.Account
+	}
+	if sig.Region == "" {
+		sig.Region = env.Region
+	}
 	if sig.Partition == "" {
-		sig.Partition = partitionOf(region)
-	}
-	for _, when := range []jsonscan.Value{service.Get("eventFirstSeen"), v.Get("createdAt"), v.Get("updatedAt")} {
-		if t, ok := timeOf(when); ok {
-			sig.Time = t
-			break
-		}
-	}
-	if sig.Time.IsZero() {
-		sig.Time = env.Time
+		sig.Partition = partitionOf(sig.Region)
 	}
 	if sig.Time.IsZero() {
 		return rejection{Reason: SkipNoEventTime}
 	}
 	threatened(&sig, v.Get("resource", "accessKeyDetails"))
-	threatCall(&sig, service.Get("action", "awsApiCallAction"))
+	threatCall(&sig, v.Get("service", "action", "awsApiCallAction"))
 	if sig.Key == "" && !sig.Target.Known() {
 		return rejection{Reason: SkipNoIdentity}
 	}
 	out.Signals = append(out.Signals, sig)
 	return rejection{}
+}
+
+// threatTime is when the behaviour was first seen or, if the finding does not
+// say, the nearest to it that is known.
+func threatTime(v jsonscan.Value, env envelope) time.Time {
+	for _, when := range []jsonscan.Value{v.Get("service", "eventFirstSeen"), v.Get("createdAt"), v.Get("updatedAt")} {
+		if t, ok := timeOf(when); ok {
+			return t
+		}
+	}
+	return env.Time
 }
 
 // isSample reports whether GuardDuty made the finding up on request. It says
