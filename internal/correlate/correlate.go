@@ -32,8 +32,32 @@ type Evidence struct {
 // canonical order: by account, subject and first event. A zero asOf stands for
 // the time of the last event.
 func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
+	return final(histories(e, s, asOf, nil))
+}
+
+// FindingsAbout are the final findings about the given subjects alone, by their
+// Principal.Key. The evidence must hold everything that bears on them.
+func FindingsAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) []incident.Finding {
+	return final(histories(e, s, asOf, subjects))
+}
+
+// Subjects are whom signals are about, each as the rest of the evidence names
+// it, by Principal.Key.
+func Subjects(e Evidence, signals []incident.Signal) map[string]incident.Principal {
+	w := newWorld(e, incident.Settings{})
+	out := map[string]incident.Principal{}
+	attached := w.attachments()
+	for n := range signals {
+		for _, p := range w.about(&signals[n], attached) {
+			out[p.Key()] = p
+		}
+	}
+	return out
+}
+
+func final(all [][]incident.Finding) []incident.Finding {
 	var out []incident.Finding
-	for _, history := range histories(e, s, asOf) {
+	for _, history := range all {
 		out = append(out, history[len(history)-1])
 	}
 	return out
@@ -43,20 +67,24 @@ func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Findin
 // events are taken in the order of their time, the final one last.
 func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
 	var out []incident.Finding
-	for _, history := range histories(e, s, asOf) {
+	for _, history := range histories(e, s, asOf, nil) {
 		out = append(out, history...)
 	}
 	return out
 }
 
-// histories are the revisions of every incident.
-func histories(e Evidence, s incident.Settings, asOf time.Time) [][]incident.Finding {
+// histories are the revisions of every incident, or of those of the subjects
+// wanted.
+func histories(e Evidence, s incident.Settings, asOf time.Time, wanted []string) [][]incident.Finding {
 	w := newWorld(e, s)
 	if asOf.IsZero() {
 		asOf = w.last
 	}
 	var out [][]incident.Finding
 	for _, key := range w.order() {
+		if wanted != nil && !slices.Contains(wanted, key) {
+			continue
+		}
 		out = append(out, w.historiesOf(w.subjects[key], asOf)...)
 	}
 	slices.SortStableFunc(out, func(a, b []incident.Finding) int { return compareFindings(a[len(a)-1], b[len(b)-1]) })

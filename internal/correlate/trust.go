@@ -16,11 +16,14 @@ func (v *view) trust() {
 			continue
 		}
 		a := v.assess(sig, before)
-		before = sig.Trust
+		if !sig.Trust.Unreadable {
+			before = sig.Trust
+		}
 		switch level := a.Level(); {
 		case level == policy.Opened:
 			v.opened(sig, a)
-		case level < policy.LowRisk || v.explain(sig).explains():
+		case level < policy.LowRisk || sig.Kind == incident.RoleCreated || v.explain(sig).explains():
+			// A new role takes nothing away from anybody, however loosely it is made.
 		case level == policy.Weakened:
 			v.add("trust_weakened", facts(a), sig)
 		default:

@@ -108,6 +108,7 @@ func (d *Detector) Revisions(ctx context.Context, asOf time.Time) ([]incident.Fi
 
 // readAll reads page after page.
 func readAll[T any](ctx context.Context, q store.Query, read func(context.Context, store.Query) (store.Page[T], error)) (items []T, capped []string, err error) {
+	var pages [][]T
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
@@ -116,10 +117,10 @@ func readAll[T any](ctx context.Context, q store.Query, read func(context.Contex
 		if err != nil {
 			return nil, nil, err
 		}
-		items = append(items, page.Items...)
+		pages = append(pages, page.Items)
 		capped = append(capped, page.Capped...)
 		if page.Next == "" {
-			return items, capped, nil
+			return slices.Concat(pages...), capped, nil
 		}
 		q.After = page.Next
 	}

@@ -1,0 +1,216 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/trailverdict/trailverdict/internal/correlate"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/store"
+)
+
+// gathering collects the evidence that bears on a few subjects: what is filed
+// under the subjects themselves and the names that they go by, and one step
+// further what is filed under those who changed them.
+//
+// The aim is that correlate says of these subjects exactly what it would say
+// with the whole store before it. What it asks for is in its rules: marks and
+// deeds of actors and of whoever gave them their credentials, the account's
+// audit trail, identity providers, managed policies, and the other renewals of
+// a caller.
+type gathering struct {
+	source  Source
+	query   store.Query
+	read    map[string]bool // nodes
+	signals []incident.Signal
+	uses    []incident.Use
+	capped  []string
+}
+
+// maxNodes bounds what one decision reads; reaching it shows in the finding.
+const maxNodes = 400
+
+func newGathering(s Source, q store.Query) *gathering {
+	return &gathering{source: s, query: q, read: map[string]bool{}}
+}
+
+// add reads a node that was not read yet.
+func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, error) {
+	if node == "" || g.read[node] {
+		return nil, nil
+	}
+	if len(g.read) >= maxNodes {
+		g.capped = append(g.capped, fmt.Sprintf("related principals: %d read", maxNodes))
+		return nil, nil
+	}
+	g.read[node] = true
+	q := g.query
+	q.Node = node
+	signals, capped, err := readAll(ctx, q, g.source.Signals)
+	if err != nil {
+		return nil, fmt.Errorf("read signals of %s: %w", node, err)
+	}
+	uses, more, err := readAll(ctx, q, g.source.Uses)
+	if err != nil {
+		return nil, fmt.Errorf("read uses of %s: %w", node, err)
+	}
+	g.signals = append(g.signals, signals...)
+	g.uses = append(g.uses, uses...)
+	g.capped = append(append(g.capped, capped...), more...)
+	return signals, nil
+}
+
+// around reads everything that bears on the subjects of the given signals.
+func (g *gathering) around(ctx context.Context, seeds []incident.Signal) error {
+	g.signals = append(g.signals, seeds...)
+	if err := g.identities(ctx, seeds); err != nil {
+		return err
+	}
+	return g.context(ctx)
+}
+
+// identities follows names: principals, keys of unknown owners and workloads,
+// and whatever other names the signals found there give.
+func (g *gathering) identities(ctx context.Context, seeds []incident.Signal) error {
+	open := map[string]bool{}
+	for n := range seeds {
+		names(&seeds[n], open)
+	}
+	for len(open) > 0 {
+		next := map[string]bool{}
+		for _, node := range slices.Sorted(maps.Keys(open)) {
+			found, err := g.add(ctx, node)
+			if err != nil {
+				return err
+			}
+			for n := range found {
+				names(&found[n], next)
+			}
+		}
+		maps.DeleteFunc(next, func(node string, _ bool) bool { return g.read[node] })
+		open = next
+	}
+	return nil
+}
+
+// names adds the names by which a signal's subject goes. A key whose owner the
+// signal gives needs no look: what concerns it is filed under the owner.
+func names(s *incident.Signal, into map[string]bool) {
+	if s.Kind == incident.SessionIssued {
+		return
+	}
+	owned := resolved(s.Target)
+	if s.Target.Known() && s.Target.Type != incident.AccessKey {
+		into[s.Target.Key()] = true
+	}
+	if s.Key != "" && !owned {
+		into[lineage.KeyNode(s.Key)] = true
+	}
+	if s.Workload != "" {
+		into[lineage.WorkloadOf(s.Account, s.Workload).Key()] = true
+	}
+}
+
+func resolved(p incident.Principal) bool {
+	return p.Known() && (p.Type == incident.Role || p.Type == incident.User || p.Type == incident.Account)
+}
+
+// owners reads what is filed under the owners that keys turned out to have.
+func (g *gathering) owners(ctx context.Context) error {
+	for {
+		graph := lineage.Build(g.signals, g.uses)
+		open := map[string]bool{}
+		for n := range g.signals {
+			if s := &g.signals[n]; s.Kind != incident.SessionIssued && (s.Key != "" || s.Workload != "") {
+				if p := graph.Subject(s); resolved(p) && !g.read[p.Key()] {
+					open[p.Key()] = true
+				}
+			}
+		}
+		if len(open) == 0 {
+			return nil
+		}
+		for _, node := range slices.Sorted(maps.Keys(open)) {
+			found, err := g.add(ctx, node)
+			if err != nil {
+				return err
+			}
+			if err := g.identities(ctx, found); err != nil {
+				return err
+			}
+		}
+		if len(g.read) >= maxNodes {
+			return nil
+		}
+	}
+}
+
+// chain is how many callers in a row are followed back, as correlate follows
+// inherited marks.
+const chain = 5
+
+// context reads, one step further, those who did something to the subjects, and
+// the things that they were given or rely on.
+func (g *gathering) context(ctx context.Context) error {
+	if err := g.owners(ctx); err != nil {
+		return err
+	}
+	open := map[string]bool{}
+	for n := range g.signals {
+		related(&g.signals[n], open)
+	}
+	for range chain {
+		callers := map[string]bool{}
+		for _, node := range slices.Sorted(maps.Keys(open)) {
+			found, err := g.add(ctx, node)
+			if err != nil {
+				return err
+			}
+			for n := range found {
+				if s := &found[n]; s.Kind == incident.SessionIssued && s.Target.Key() == node && s.Actor.Known() {
+					callers[s.Actor.Principal.Key()] = true
+				}
+			}
+		}
+		if open = callers; len(open) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// related adds what bears on a signal besides its subject.
+func related(s *incident.Signal, into map[string]bool) {
+	if s.Actor.Known() && s.Actor.Type != incident.Service && s.Kind != incident.CredentialFailed {
+		into[s.Actor.Principal.Key()] = true
+	}
+	if s.Account != "" {
+		into[incident.Principal{Type: incident.Account, Account: s.Account, Name: s.Account}.Key()] = true
+	}
+	if s.Policy != nil && s.Policy.ARN != "" {
+		into["policy/"+s.Policy.ARN] = true
+	}
+	if s.Issued != nil {
+		into[lineage.ProviderNode(s.Issued.Provider)] = true
+	}
+	if s.Trust != nil {
+		for _, st := range s.Trust.Statements {
+			for _, p := range st.Principals {
+				if p.Type == "Federated" {
+					into[lineage.ProviderNode(p.Value)] = true
+				}
+			}
+		}
+	}
+	delete(into, "")
+}
+
+// evidence is everything that was gathered, with one version of each event.
+func (g *gathering) evidence() correlate.Evidence {
+	capped := slices.Clone(g.capped)
+	slices.Sort(capped)
+	return correlate.Evidence{Signals: store.Resolve(g.signals), Uses: g.uses, Capped: slices.Compact(capped)}
+}
