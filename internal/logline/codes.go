@@ -42,20 +42,25 @@ type mention struct {
 	class      bool // named by its class
 }
 
-// mentions lists the codes that occur in s as whole words, in order. What makes
-// one of them a failure is decided by its surroundings.
+// maxFound bounds how much is looked at in one message, of each sort. It is
+// more than an honest message has, and keeps a hostile one cheap.
+const maxFound = 64
+
+// mentions lists the first codes that occur in s as whole words, in order. What
+// makes one of them a failure is decided by its surroundings.
 func mentions(s string) []mention {
 	var found []mention
-	for i := 0; ; {
+	for i := 0; len(found) < maxFound; {
 		start, end := longRun(s, i, shortestCode, isWord)
 		if start < 0 {
-			return found
+			break
 		}
 		if m, ok := mentionOf(s, start, end); ok {
 			found = append(found, m)
 		}
 		i = end
 	}
+	return found
 }
 
 const (

@@ -15,7 +15,7 @@ func readFailures(message string) []Fact {
 	var facts []Fact
 	for _, m := range mentions(t.flat) {
 		if f, ok := t.failureAt(m); ok {
-			facts = fold(facts, Fact{Code: f.code, Reason: t.reason(f), Operation: t.operation(m), Count: 1})
+			facts = fold(facts, Fact{Code: f.code, Reason: t.reason(f), Operation: t.operation(f), Count: 1})
 		}
 	}
 	if len(facts) == 0 {
@@ -77,8 +77,8 @@ func (t text) statements() []Fact {
 			continue
 		}
 		code := a.codeFor(t.flat[i:])
-		at := mention{start: i, end: i}
-		return []Fact{{Code: code, Reason: ReasonOf(code, head(t.flat[i:], textWindow)), Operation: t.operation(at), Count: 1}}
+		f := failure{mention: mention{start: i, end: i, code: code}, text: head(t.flat[i:], textWindow)}
+		return []Fact{{Code: code, Reason: ReasonOf(code, f.text), Operation: t.operation(f), Count: 1}}
 	}
 	return nil
 }

@@ -9,6 +9,10 @@ type text struct {
 	// lines has a '\n' where the message had a line break; in flat, which is
 	// equally long, that is a blank too.
 	lines, flat string
+	// fromSDK is set if the message holds what only an AWS SDK's error carries:
+	// one of AWS's texts, a field of the SDK's error object, or the SDK's name
+	// in a stack trace.
+	fromSDK bool
 }
 
 // frame is what Terraform puts before each line of an error, breaking its
@@ -35,7 +39,8 @@ func flatten(s string) text {
 		i++
 	}
 	lines := b.String()
-	return text{lines: lines, flat: strings.ReplaceAll(lines, "\n", " ")}
+	flat := strings.ReplaceAll(lines, "\n", " ")
+	return text{lines: lines, flat: flat, fromSDK: containsAny(flat, sdkMarks) || containsAny(flat, midTexts) || hasAWSText(flat)}
 }
 
 // blanks is the run of blanks at the beginning of s: what it is folded to, and

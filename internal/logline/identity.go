@@ -7,9 +7,9 @@ import "strings"
 // is not taken for one.
 const keyIDLength = 20
 
-// keyIDs lists the access key ids in s, in order, with their places.
+// keyIDs lists the first access key ids in s, in order, with their places.
 func keyIDs(s string) (ids []string, at []int) {
-	for i := 0; i+keyIDLength <= len(s); i++ {
+	for i := 0; i+keyIDLength <= len(s) && len(ids) < maxFound; i++ {
 		if s[i] != 'A' || !isKeyIDAt(s, i) {
 			continue
 		}
@@ -63,7 +63,7 @@ func (t text) principal(facts []Fact) string {
 		return arn
 	}
 	for _, f := range facts {
-		if f.Operation != "sts:AssumeRoleWithWebIdentity" && f.Operation != "sts:AssumeRoleWithSAML" {
+		if f.Operation != webIdentity && f.Operation != saml {
 			return ""
 		}
 	}

@@ -22,6 +22,9 @@ const (
 	// minUnmarked is the same for a value that neither begins like AWS's tokens
 	// nor is named as one of AWS's.
 	minUnmarked = 100
+	// minNamed and maxNamed bound the length of what is given by name as a
+	// secret access key; somebody may have copied one badly.
+	minNamed, maxNamed = 36, 48
 )
 
 // readLeaks finds session tokens and secret access keys that a message holds
@@ -32,7 +35,7 @@ func readLeaks(message string) []Fact {
 	if strings.IndexByte(s, '\\') >= 0 {
 		s = unslash.Replace(s)
 	}
-	if start, _ := longRun(s, 0, secretLength, isTokenByte); start < 0 {
+	if start, _ := longRun(s, 0, minNamed, isTokenByte); start < 0 {
 		return nil
 	}
 	ids, at := keyIDs(s)
@@ -88,16 +91,17 @@ var tokenPrefixes = []string{
 // and long ones that are given as one.
 func tokens(s string, withKeyID bool) []int {
 	var found []int
-	for i := 0; ; {
+	for i := 0; len(found) < maxFound; {
 		start, end := longRun(s, i, minToken, isTokenByte)
 		if start < 0 {
-			return found
+			break
 		}
 		if isToken(s[:start], s[start:end], withKeyID) && !isCut(s[end:]) {
 			found = append(found, start)
 		}
 		i = end
 	}
+	return found
 }
 
 // isTokenByte holds for base64, URL-encoded or not. Padding is no part of it:
@@ -133,31 +137,35 @@ func isCut(after string) bool {
 	return strings.HasPrefix(after, "...") || strings.HasPrefix(after, "…") || strings.HasPrefix(after, "*")
 }
 
-// secrets lists the places of secret access keys in s: forty characters of
-// base64 that are given as one, or stand right beside a key id.
+// secrets lists the places of secret access keys in s: base64 of the right
+// length that is given as one, or stands right beside a key id.
 func secrets(s string, keys []int) []int {
 	var found []int
-	for i := 0; ; {
-		start, end := longRun(s, i, secretLength, isBase64)
+	for i := 0; len(found) < maxFound; {
+		start, end := longRun(s, i, minNamed, isBase64)
 		if start < 0 {
-			return found
+			break
 		}
-		if end-start == secretLength && isSecret(s, start, end, keys) {
+		if isSecret(s, start, end, keys) {
 			found = append(found, start)
 		}
 		i = end
 	}
+	return found
 }
 
 func isSecret(s string, start, end int, keys []int) bool {
 	value := s[start:end]
-	if joins(s, start-1) || joins(s, end) || end < len(s) && s[end] == '=' || isCut(s[end:]) ||
+	if len(value) > maxNamed || joins(s, start-1) || joins(s, end) || end < len(s) && s[end] == '=' || isCut(s[end:]) ||
 		isPlaceholder(value) || !isMixed(value) {
 		return false
 	}
 	name := nameBefore(s[:start])
 	if strings.HasSuffix(name, "secretaccesskey") || strings.HasSuffix(name, "awssecretkey") || strings.HasSuffix(name, "awssecret") {
 		return true
+	}
+	if len(value) != secretLength {
+		return false
 	}
 	if strings.HasSuffix(name, "secretkey") && len(keys) > 0 {
 		return true

@@ -58,6 +58,7 @@ var leaks = []struct {
 	{"a secret on the command line", secretAccessKey, "+ aws configure set aws_secret_access_key %s", ""},
 	{"a secret in a table", secretAccessKey, "|  SecretAccessKey  |  %s  |", ""},
 	{"a secret under a short name, with its key", secretAccessKey, "access_key=" + leakedKey + " secret_key=%s", leakedKey},
+	{"a secret that was copied badly", secretAccessKey, "AWS_SECRET_ACCESS_KEY=x%s", ""},
 	{"a secret beside its key", secretAccessKey, "keys: " + leakedKey + ":%s", leakedKey},
 	{"a secret in the console's file", secretAccessKey, "Access key ID,Secret access key\n" + leakedKey + ",%s", leakedKey},
 	{"a secret with a word between", secretAccessKey, "using " + leakedKey + " and secret %s", leakedKey},
@@ -116,6 +117,16 @@ func TestReadLeaksOfTwoKinds(t *testing.T) {
 	}
 	if len(got) != 3 {
 		t.Errorf("Read tells of %d exposures, want 3", len(got))
+	}
+}
+
+func TestReadLeaksIsBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&b, "AWS_ACCESS_KEY_ID=ASIAQ3EXAMPLE7PAY%03d\nAWS_SECRET_ACCESS_KEY=%s\n", i, fakeSecret(uint64(i)))
+	}
+	if got := len(Read(b.String())); got == 0 || got > maxFound {
+		t.Errorf("Read tells of %d exposures, want 1 to %d", got, maxFound)
 	}
 }
 

@@ -126,6 +126,21 @@ func TestReadSDKErrors(t *testing.T) {
 			want:    []Fact{{Code: "InvalidClientTokenId", Operation: "sts:GetCallerIdentity"}},
 		},
 		{
+			name:    "go v1: the web identity provider",
+			message: "WebIdentityErr: failed to retrieve credentials\ncaused by: ExpiredTokenException: Token expired: current date/time 1626271164 must be before the expiration date/time1626191469\n\tstatus code: 400, request id: d24cb01c",
+			want:    []Fact{{Code: "ExpiredTokenException", Reason: expired, Operation: "sts:AssumeRoleWithWebIdentity"}},
+		},
+		{
+			name:    "go v1: a SAML response that waited too long",
+			message: "Error retrieving STS credentials using SAML.: ExpiredTokenException: Response has expired\n\tstatus code: 400, request id: 4370fb7a-3407-4a93-b0b7-adac0147c352",
+			want:    []Fact{{Code: "ExpiredTokenException", Reason: expired, Operation: "sts:AssumeRoleWithSAML"}},
+		},
+		{
+			name:    "go v2: sign-in could not be renewed",
+			message: "get identity: get credentials: failed to refresh cached credentials, refresh cached SSO token failed, unable to refresh SSO token, operation error SSO OIDC: CreateToken, https response error StatusCode: 400, RequestID: 1, InvalidGrantException:",
+			want:    []Fact{{Code: "ExpiredToken", Reason: incident.ReasonRefreshFailed}},
+		},
+		{
 			name:    "go v2",
 			message: `operation error STS: GetCallerIdentity, https response error StatusCode: 403, RequestID: 83805f40-faa6-4c05-8ff0-883cbaf478bb, api error InvalidClientTokenId: The security token included in the request is invalid.`,
 			want:    []Fact{{Code: "InvalidClientTokenId", Operation: "sts:GetCallerIdentity"}},
@@ -228,7 +243,7 @@ func TestReadSDKErrors(t *testing.T) {
 		{
 			name:    "javascript: an action prints the text alone",
 			message: `Error: No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com`,
-			want:    []Fact{{Code: "InvalidIdentityToken", Reason: incident.ReasonProviderMissing}},
+			want:    []Fact{{Code: "InvalidIdentityToken", Reason: incident.ReasonProviderMissing, Operation: "sts:AssumeRoleWithWebIdentity"}},
 		},
 		{
 			name:    "dotnet: a class for the error",
@@ -308,7 +323,7 @@ func TestReadSDKErrors(t *testing.T) {
 		{
 			name:    "xml: sts and a token from long ago",
 			message: "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>ExpiredTokenException</Code>\n    <Message>Token too old: 441398</Message>\n  </Error>\n  <RequestId>1fd1964b-1544-11ea-ba37-99c3c1dede42</RequestId>\n</ErrorResponse>",
-			want:    []Fact{{Code: "ExpiredTokenException", Reason: expired}},
+			want:    []Fact{{Code: "ExpiredTokenException", Reason: expired, Operation: "sts:AssumeRoleWithWebIdentity"}},
 		},
 		{
 			name:    "json: the answer of a service",

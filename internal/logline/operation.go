@@ -3,9 +3,9 @@ package logline
 import "strings"
 
 // operation is the call that failed, in IAM's notation, if the text names both
-// the service and the operation.
-func (t text) operation(m mention) string {
-	before, after := t.flat[:m.start], t.flat[m.end:]
+// the service and the operation, or is one that a single operation sends.
+func (t text) operation(f failure) string {
+	before, after := t.flat[:f.start], t.flat[f.end:]
 	for _, find := range []func(before, after string) string{
 		afterOperationError, whenCalling, afterErrorExecuting, calledByName,
 	} {
@@ -13,7 +13,20 @@ func (t text) operation(m mention) string {
 			return op
 		}
 	}
-	return t.stsOperation()
+	if op := t.stsOperation(); op != "" {
+		return op
+	}
+	return onlyOperation(f.text)
+}
+
+// onlyOperation tells it by AWS's words: those about a provider's token.
+func onlyOperation(s string) string {
+	for _, a := range awsTexts {
+		if a.only != "" && strings.Contains(s, a.text) {
+			return a.only
+		}
+	}
+	return ""
 }
 
 // afterOperationError reads aws-sdk-go-v2's "operation error STS: AssumeRole, ".
@@ -78,13 +91,14 @@ func calledByName(before, _ string) string {
 func (t text) stsOperation() string {
 	if !containsAny(t.flat, []string{
 		"(Service: Sts", "(Service: AWSSecurityTokenService", "Aws::STS::Errors", "Amazon.SecurityToken", "client-sts", "STS returned an error",
-		"https://sts.amazonaws.com/doc/",
+		"WebIdentityErr: ", "https://sts.amazonaws.com/doc/",
 	}) {
 		return ""
 	}
 	spelt := strings.ToLower(strings.ReplaceAll(t.flat, "_", ""))
-	if strings.Contains(spelt, "assuming web identity role") { // https://github.com/awslabs/aws-sdk-rust/issues/827
-		return "sts:AssumeRoleWithWebIdentity"
+	// https://github.com/awslabs/aws-sdk-rust/issues/827; aws-sdk-go's WebIdentityRoleProvider
+	if strings.Contains(spelt, "assuming web identity role") || strings.Contains(t.flat, "WebIdentityErr: ") {
+		return webIdentity
 	}
 	for _, name := range stsOperations {
 		if strings.Contains(spelt, strings.ToLower(name)) {

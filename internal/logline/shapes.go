@@ -73,7 +73,7 @@ func (t text) shaped(m mention, before, after string) (failure, bool) {
 	}
 	if isAssigned(before, after) {
 		f.text = t.flat
-		return f, t.hasAWSMark()
+		return f, t.fromSDK // an application's own code may well be ExpiredToken
 	}
 	return f, isQualified(before, after) || t.isStated(m, after)
 }
@@ -86,22 +86,7 @@ func quoted(before, shape string) bool {
 	return strings.HasSuffix(strings.TrimSuffix(before, shape), "`")
 }
 
-// hasAWSMark reports whether the message holds what only an AWS SDK's error
-// carries: one of AWS's texts, a field of the SDK's error object, or the SDK's
-// name in a stack trace. An application's own "code" may well be ExpiredToken.
-func (t text) hasAWSMark() bool {
-	return containsAny(t.flat, sdkMarks) || containsAny(t.flat, midTexts) || hasAnyText(t.flat)
-}
-
-func hasAnyText(s string) bool {
-	for _, a := range awsTexts {
-		if strings.Contains(s, a.text) {
-			return true
-		}
-	}
-	return false
-}
-
+// sdkMarks are fields of the SDKs' error objects, and their names.
 var sdkMarks = []string{
 	"$metadata", "$fault", "$response", "ResponseMetadata", "retryDelay", "extendedRequestId", "aws_request_id",
 	"software.amazon.awssdk", "com.amazonaws.", "Amazon.Runtime.", "/aws-sdk/lib/", "/aws-sdk/", "@aws-sdk/", "@smithy/", "botocore",
@@ -190,7 +175,7 @@ func (t text) isStated(m mention, after string) bool {
 	if !t.startsClause(m.start) || !strings.HasPrefix(after, ": ") {
 		return false
 	}
-	if isAWSText(after) || hasTrailer(after) {
+	if hasAWSText(head(after, 300)) || containsAny(head(after, 300), midTexts) || hasTrailer(after) {
 		return true
 	}
 	after = head(after, trailerWindow)
