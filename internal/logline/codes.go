@@ -1,7 +1,7 @@
 package logline
 
 // isCode reports whether s is one of the error codes by which AWS refuses a
-// credential, as CONTRACT ruling 10 lists them. What merely resembles one, such
+// credential. The list is closed. What merely resembles one, such
 // as CloudTrailInvalidClientTokenIdException, means something else.
 func isCode(s string) bool {
 	switch s {

@@ -12,7 +12,7 @@ import (
 // Every other field may be empty. Workload, SourceIP, UserAgent, EventID and
 // Time come from our own line alone; for all else the log event has them.
 type Fact struct {
-	// Code is one of CONTRACT ruling 10's codes, exactly.
+	// Code is one of the codes by which AWS refuses a credential, exactly.
 	Code   string
 	Reason incident.Reason
 	// Operation is the failed call in IAM's notation, such as
