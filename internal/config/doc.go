@@ -1,9 +1,9 @@
 // Package config reads the configuration file: one YAML file, used by the
 // Lambdas and the command line alike.
 //
-// Load accepts exactly what the published JSON Schema (Schema) accepts, and
-// checks what a schema cannot say: that a window ends after it begins, that a
-// pattern does not match everybody. An unknown key, a value of the wrong kind
+// Load accepts nothing that the published JSON Schema (Schema) refuses, and
+// refuses besides what a schema cannot say: a window that ends before it
+// begins, two routes of one name. An unknown key, a value of the wrong kind
 // and a value out of range are errors, and all errors of a file are reported
 // together, each with its line and what was expected. A file that has an error
 // configures nothing.
