@@ -76,7 +76,7 @@ func (v *view) failures() {
 			}
 		}
 	}
-	v.expired = byWhy[pastExpiration]
+	v.expired = slices.Concat(byWhy[pastExpiration], byWhy[saidExpired], byWhy[nothing])
 	v.unexplained(byWhy[nothing], byWhy[diedEarly])
 }
 

@@ -64,7 +64,7 @@ func (v *view) notRenewed() {
 		last := c.last()
 		var failed []*incident.Signal
 		for _, f := range v.expired {
-			if f.is.AccessKeyID == last.AccessKeyID && f.is.IssuedAt.Equal(last.IssuedAt) {
+			if v.withLast(f, last) {
 				failed = append(failed, f.sig)
 			}
 		}
@@ -80,6 +80,15 @@ func (v *view) notRenewed() {
 			it.first, it.last, it.count, it.origin = c.Due, c.Due, 1, last.EventID
 		}
 	}
+}
+
+// withLast reports whether a failure is of the clock's last key after its end,
+// or names no key at a time when the subject had none that was good.
+func (v *view) withLast(f failure, last lineage.Issuance) bool {
+	if f.sig.Key != "" {
+		return f.why == pastExpiration && f.is.AccessKeyID == last.AccessKeyID && f.is.IssuedAt.Equal(last.IssuedAt)
+	}
+	return last.Expired(f.sig.Time) && !slices.ContainsFunc(v.issuances(), func(is lineage.Issuance) bool { return is.Live(f.sig.Time) })
 }
 
 // overdue reports whether a renewal was missed. Where the last key was seen to

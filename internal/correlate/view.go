@@ -44,7 +44,7 @@ type view struct {
 	cuts    []*cut
 	items   []item
 	rhythms []interval.Rhythm
-	expired []failure // failures of keys past their known expiration
+	expired []failure // failures of keys that have expired, or may have
 }
 
 // item is one piece of evidence that a rule found.

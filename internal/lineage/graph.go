@@ -40,6 +40,7 @@ type Graph struct {
 	workloads map[string]map[string]incident.Principal // by workload's Principal.Key
 	names     map[string]incident.Principal            // best known spelling by Principal.Key
 	uniqueIDs map[string]incident.Principal            // by AROA…/AIDA… id
+	fleets    map[string]map[string]bool               // keys of unknown owners, by workload's Principal.Key
 }
 
 type owned struct {
@@ -58,6 +59,7 @@ func Build(signals []incident.Signal, uses []incident.Use) *Graph {
 		workloads: map[string]map[string]incident.Principal{},
 		names:     map[string]incident.Principal{},
 		uniqueIDs: map[string]incident.Principal{},
+		fleets:    map[string]map[string]bool{},
 	}
 	for i := range signals {
 		g.learn(&signals[i])
@@ -171,18 +173,29 @@ func (g *Graph) linkWorkload(s *incident.Signal) {
 	if s.Workload == "" {
 		return
 	}
-	p := s.Target
+	p, w := s.Target, WorkloadOf(s.Account, s.Workload).Key()
 	if !resolved(p) {
 		var ok bool
 		if p, ok = g.Owner(s.Key, s.Time); !ok {
+			g.unowned(w, s.Key)
 			return
 		}
 	}
-	w := WorkloadOf(s.Account, s.Workload).Key()
 	if g.workloads[w] == nil {
 		g.workloads[w] = map[string]incident.Principal{}
 	}
 	g.workloads[w][p.Key()] = p
+}
+
+// unowned notes a key of unknown owner that a workload's reports name.
+func (g *Graph) unowned(workload, key string) {
+	if key == "" {
+		return
+	}
+	if g.fleets[workload] == nil {
+		g.fleets[workload] = map[string]bool{}
+	}
+	g.fleets[workload][key] = true
 }
 
 func resolved(p incident.Principal) bool {
@@ -299,7 +312,7 @@ func (g *Graph) Subject(s *incident.Signal) incident.Principal {
 			return g.Spelled(p)
 		}
 	}
-	if s.Key != "" {
+	if s.Key != "" && !g.fleet(s) {
 		return incident.Principal{Type: incident.AccessKey, Partition: s.Partition, Account: keyAccount(s), Name: s.Key}
 	}
 	if s.Workload != "" {
@@ -308,6 +321,14 @@ func (g *Graph) Subject(s *incident.Signal) incident.Principal {
 		return p
 	}
 	return s.Target
+}
+
+// manyKeys is from how many keys of unknown owners a workload counts as a fleet,
+// each member of which has a key of its own: the workload is what they share.
+const manyKeys = 3
+
+func (g *Graph) fleet(s *incident.Signal) bool {
+	return s.Workload != "" && len(g.fleets[WorkloadOf(s.Account, s.Workload).Key()]) >= manyKeys
 }
 
 // keyAccount files a key of unknown owner under the account that reported it.
