@@ -19,6 +19,8 @@ type Memory struct {
 
 	mu      sync.Mutex
 	signals map[eventKey][]*heldSignal // the versions of an event, mostly one
+	arrived []*heldSignal              // all of them, and those released since it was swept
+	gone    int                        // how many those are
 	uses    map[string]*heldUse
 	nodes   map[string]*node
 	all     *node // every item; it has no limits of its own
@@ -83,6 +85,7 @@ func (m *Memory) putSignal(s incident.Signal) Outcome {
 		}
 	}
 	m.signals[key] = append(versions, held)
+	m.arrived = append(m.arrived, held)
 	names := lineage.Nodes(s)
 	if len(names) == 0 {
 		names = []string{accountNode(s.Account)}
@@ -204,6 +207,9 @@ func (m *Memory) releaseSignal(s *heldSignal) {
 	if s.nodes--; s.nodes > 0 {
 		return
 	}
+	if m.gone++; m.gone > len(m.arrived)/2 {
+		m.sweep()
+	}
 	key := eventKey{s.Account, s.ID}
 	versions := slices.DeleteFunc(m.signals[key], func(v *heldSignal) bool { return v == s })
 	if len(versions) == 0 {
@@ -211,6 +217,12 @@ func (m *Memory) releaseSignal(s *heldSignal) {
 		return
 	}
 	m.signals[key] = versions
+}
+
+// sweep takes what was released out of the list of what arrived.
+func (m *Memory) sweep() {
+	m.arrived = slices.DeleteFunc(m.arrived, func(s *heldSignal) bool { return s.nodes == 0 })
+	m.gone = 0
 }
 
 // trimUses drops a node's uses above the limit.

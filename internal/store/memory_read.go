@@ -20,7 +20,7 @@ func (m *Memory) Signals(_ context.Context, q Query) (Page[incident.Signal], err
 	if err != nil {
 		return Page[incident.Signal]{}, err
 	}
-	var page Page[incident.Signal]
+	page := Page[incident.Signal]{Items: make([]incident.Signal, 0, min(q.limit(), len(n.signals)-from))}
 	var last *heldSignal
 	for _, s := range n.signals[from:] {
 		if m.limits.expired(s.Time, q.Now) {
@@ -111,11 +111,9 @@ func (m *Memory) readAll() *node {
 		m.trimSignals(n)
 		m.trimUses(n)
 	}
-	all := &node{sorted: true}
-	for _, versions := range m.signals {
-		all.signals = append(all.signals, versions...)
-	}
-	slices.SortFunc(all.signals, compareHeld)
+	m.sweep()
+	slices.SortFunc(m.arrived, compareHeld) // mostly sorted, as recordings are
+	all := &node{sorted: true, signals: m.arrived}
 	for _, u := range m.uses {
 		all.uses = append(all.uses, u)
 	}

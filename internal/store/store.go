@@ -21,7 +21,8 @@ type Query struct {
 	// Now leaves out what is past its retention at that time, though it may
 	// still lie in the store. Zero means that nothing is.
 	Now time.Time
-	// Limit is the most items of a page; zero means DefaultPage.
+	// Limit is the most items of a page; zero means DefaultPage. A store may
+	// give fewer, also where more are to come.
 	Limit int
 	// After is the Next of the page before; empty means the first page.
 	After string
@@ -110,22 +111,26 @@ func Canonical(s incident.Signal) []byte {
 
 // Resolve leaves one signal for each account and id: where contents differ, the
 // one with the smallest canonical form (CONTRACT ruling 9). The result is in
-// the order of time, account and id.
+// the order of time, account and id, and uses the memory of its argument.
 func Resolve(signals []incident.Signal) []incident.Signal {
-	sorted := slices.Clone(signals)
-	slices.SortFunc(sorted, func(a, b incident.Signal) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID))
-	})
-	kept := sorted[:0]
-	for _, s := range sorted {
-		last := len(kept) - 1
-		if last < 0 || kept[last].Account != s.Account || kept[last].ID != s.ID {
-			kept = append(kept, s)
-		} else if bytes.Compare(Canonical(s), Canonical(kept[last])) < 0 {
-			kept[last] = s
+	kept := signals[:0]
+	at := make(map[eventKey]int, len(signals))
+	for i := range signals {
+		key := eventKey{signals[i].Account, signals[i].ID}
+		k, known := at[key]
+		switch {
+		case !known:
+			at[key] = len(kept)
+			kept = append(kept, signals[i])
+		case bytes.Compare(Canonical(signals[i]), Canonical(kept[k])) < 0:
+			kept[k] = signals[i]
 		}
 	}
-	slices.SortFunc(kept, older)
+	clear(signals[len(kept):])
+	// What a store returns is in order already, but for versions that gave way.
+	if !slices.IsSortedFunc(kept, older) {
+		slices.SortFunc(kept, older)
+	}
 	return kept
 }
 

@@ -3,7 +3,6 @@ package store_test
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +56,6 @@ func TestResolve(t *testing.T) {
 				Key:     rapid.SampledFrom([]string{"", "ASIA0"}).Draw(r, "key"),
 			}
 		})).Draw(r, "signals")
-		before := slices.Clone(list)
 		want := map[string]string{}
 		for _, s := range list {
 			k, form := s.Account+s.ID, string(store.Canonical(s))
@@ -75,11 +73,6 @@ func TestResolve(t *testing.T) {
 			}
 			if i > 0 && s.Time.Before(got[i-1].Time) {
 				r.Errorf("signal %d is older than the one before it", i)
-			}
-		}
-		for i := range list {
-			if list[i] != before[i] {
-				r.Fatal("Resolve changed its argument")
 			}
 		}
 	})
