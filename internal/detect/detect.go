@@ -67,10 +67,14 @@ func (d *Detector) Ingest(ctx context.Context, signals []incident.Signal, uses [
 	return out, nil
 }
 
+// evidencePage is more than most recordings hold. What is read is kept anyway,
+// and copied once less if it comes at once.
+const evidencePage = 1 << 20
+
 // Evidence reads everything that can be known at asOf, with one version of
 // each event.
 func (d *Detector) Evidence(ctx context.Context, asOf time.Time) (correlate.Evidence, error) {
-	q := store.Query{Now: asOf}
+	q := store.Query{Now: asOf, Limit: evidencePage}
 	signals, capped, err := readAll(ctx, q, d.store.Signals)
 	if err != nil {
 		return correlate.Evidence{}, fmt.Errorf("read signals: %w", err)
@@ -119,6 +123,9 @@ func readAll[T any](ctx context.Context, q store.Query, read func(context.Contex
 		}
 		pages = append(pages, page.Items)
 		capped = append(capped, page.Capped...)
+		if page.Next == "" && len(pages) == 1 {
+			return page.Items, capped, nil
+		}
 		if page.Next == "" {
 			return slices.Concat(pages...), capped, nil
 		}

@@ -22,10 +22,23 @@ func failure(id string, after time.Duration) incident.Signal {
 	}
 }
 
+// small gives small pages, whatever is asked for, as a store may.
+type small struct{ detect.Store }
+
+func (s small) Signals(ctx context.Context, q store.Query) (store.Page[incident.Signal], error) {
+	q.Limit = 7
+	return s.Store.Signals(ctx, q)
+}
+
+func (s small) Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error) {
+	q.Limit = 7
+	return s.Store.Uses(ctx, q)
+}
+
 // TestEvidenceIsReadToTheEnd keeps more than a page holds.
 func TestEvidenceIsReadToTheEnd(t *testing.T) {
-	d := detect.New(store.NewMemory(store.DefaultLimits()), incident.DefaultSettings())
-	const n = 2*store.DefaultPage + 1
+	d := detect.New(small{store.NewMemory(store.DefaultLimits())}, incident.DefaultSettings())
+	const n = 50
 	var signals []incident.Signal
 	var uses []incident.Use
 	for i := range n {
