@@ -60,7 +60,9 @@ func (v *view) cutOf(sig *incident.Signal) *cut {
 		}
 		return keyCut(sig, "access key "+sig.Key+" was made "+strings.ToLower(orWord(sig.KeyStatus, "inactive")))
 	case incident.KeyDeleted:
-		return keyCut(sig, "access key "+sig.Key+" was deleted")
+		cu := keyCut(sig, "access key "+sig.Key+" was deleted")
+		cu.lone = "deletion_unexplained"
+		return cu
 	case incident.UserDeleted:
 		return &cut{sig: sig, reach: endsKeys, words: "user " + sig.Target.Name + " was deleted",
 			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_user_deleted", taint: "tainted_key_disabled"}

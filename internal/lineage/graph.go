@@ -64,10 +64,17 @@ func Build(signals []incident.Signal, uses []incident.Use) *Graph {
 	for i := range signals {
 		g.learn(&signals[i])
 	}
+	sessions := g.bySession()
 	for i := range uses {
 		u := &uses[i]
 		g.name(u.Principal)
 		g.own(u.AccessKeyID, u.Principal, u.First)
+		g.alias(sessions, u.AccessKeyID, u.Principal, u.SessionName, u.IssuedAt)
+	}
+	for i := range signals {
+		if a := &signals[i].Actor; signals[i].Feed == incident.FromTrail {
+			g.alias(sessions, a.AccessKeyID, a.Principal, a.SessionName, a.IssuedAt)
+		}
 	}
 	for i := range signals {
 		g.linkWorkload(&signals[i])
@@ -111,6 +118,39 @@ func (g *Graph) issue(s *incident.Signal) {
 		g.children[is.ParentKey] = append(g.children[is.ParentKey], is)
 	}
 	g.own(is.AccessKeyID, s.Target, is.IssuedAt)
+}
+
+// bySession indexes the known sessions by role, name and time of issue.
+func (g *Graph) bySession() map[string]Issuance {
+	sessions := map[string]Issuance{}
+	for _, list := range g.issued {
+		for _, is := range list {
+			id := sessionID(is.Owner, is.Name, is.IssuedAt)
+			if have, ok := sessions[id]; !ok || is.AccessKeyID < have.AccessKeyID {
+				sessions[id] = is
+			}
+		}
+	}
+	return sessions
+}
+
+func sessionID(p incident.Principal, name string, issued time.Time) string {
+	return p.Key() + "|" + name + "|" + issued.UTC().Format(time.RFC3339)
+}
+
+// alias notes that a key belongs to a session that was issued with another one:
+// Identity Center hands out other keys than its records show (aws-facts 5). The
+// session's role, name and time of issue say that they are the same.
+func (g *Graph) alias(sessions map[string]Issuance, key string, p incident.Principal, name string, issued time.Time) {
+	if key == "" || name == "" || issued.IsZero() {
+		return
+	}
+	is, ok := sessions[sessionID(p, name, issued)]
+	if !ok || is.AccessKeyID == key {
+		return
+	}
+	is.AccessKeyID = key
+	g.issued[key] = append(g.issued[key], is)
 }
 
 func (g *Graph) own(key string, p incident.Principal, from time.Time) {

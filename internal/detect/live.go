@@ -1,0 +1,303 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/correlate"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/store"
+)
+
+// Live decides while events arrive. It keeps no state between calls, so any
+// number of copies may work at once.
+//
+// What only issues or uses a credential is kept without reading anything. What
+// can change a verdict is kept in one commit with the findings that it changes;
+// if it changes none, it is kept first and then looked at once more, so that of
+// two copies that each hold half of an incident the later one sees the whole.
+// Everything may be delivered again: evidence is known by its id, and a finding
+// that stands is not written twice.
+type Live struct {
+	source   Source
+	ledger   Ledger
+	settings incident.Settings
+}
+
+// NewLive returns a detector on one store.
+func NewLive(s Source, l Ledger, settings incident.Settings) *Live {
+	return &Live{source: s, ledger: l, settings: settings}
+}
+
+// attempts bounds how often a decision is made anew after others changed its
+// cases meanwhile. Beyond it the caller delivers the events again.
+const attempts = 8
+
+// Handle keeps what was observed and revises the findings that it changes.
+// After an error everything may be handed over again.
+func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []incident.Use, now time.Time) error {
+	deciding, quiet := split(signals)
+	if len(quiet)+len(uses) > 0 {
+		if err := l.ledger.Commit(ctx, Commit{Signals: quiet, Uses: uses}); err != nil {
+			return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
+		}
+	}
+	if len(deciding) == 0 {
+		return nil
+	}
+	return l.decide(ctx, deciding, now)
+}
+
+// split parts what can change a verdict from what only informs one.
+func split(signals []incident.Signal) (deciding, quiet []incident.Signal) {
+	for _, s := range signals {
+		if s.Kind == incident.SessionIssued {
+			quiet = append(quiet, s)
+		} else {
+			deciding = append(deciding, s)
+		}
+	}
+	return deciding, quiet
+}
+
+// decide commits signals together with the cases that they change.
+func (l *Live) decide(ctx context.Context, signals []incident.Signal, now time.Time) error {
+	kept := false
+	for range attempts {
+		d, err := l.weigh(ctx, signals, now)
+		if err != nil {
+			return err
+		}
+		if len(d.cases) == 0 && kept {
+			return nil
+		}
+		c := Commit{Signals: d.owned, Cases: d.cases}
+		if !now.IsZero() {
+			c.Recheck = now.Add(l.settings.Thresholds.Lateness)
+		}
+		switch err := l.ledger.Commit(ctx, c); {
+		case err == nil && len(d.cases) > 0:
+			return nil
+		case err == nil:
+			kept = true // look once more: somebody else may have kept the other half
+		case !errors.Is(err, ErrConflict):
+			return fmt.Errorf("commit %d signals and %d cases: %w", len(c.Signals), len(c.Cases), err)
+		}
+	}
+	return fmt.Errorf("decide about %d signals: %w after %d attempts", len(signals), ErrConflict, attempts)
+}
+
+// Recheck decides again about the subjects of signals that are kept already,
+// now that what came late is there too.
+func (l *Live) Recheck(ctx context.Context, signals []incident.Signal, now time.Time) error {
+	for range attempts {
+		d, err := l.weigh(ctx, signals, now)
+		if err != nil {
+			return err
+		}
+		err = l.ledger.Commit(ctx, Commit{Signals: d.moved, Cases: d.cases})
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("recheck %d signals: %w after %d attempts", len(signals), ErrConflict, attempts)
+}
+
+// decision is what a set of new signals leads to.
+type decision struct {
+	owned []incident.Signal // the signals, with the owners of their keys where they are known
+	moved []incident.Signal // those of them whose owner the signal itself did not know
+	cases []Case            // those that change
+}
+
+// weigh reads what bears on the signals and decides about everybody whom they
+// concern.
+func (l *Live) weigh(ctx context.Context, signals []incident.Signal, now time.Time) (decision, error) {
+	g := newGathering(l.source, store.Query{Now: now})
+	if err := g.around(ctx, signals); err != nil {
+		return decision{}, err
+	}
+	e := g.evidence()
+	var d decision
+	d.owned, d.moved = own(e, signals)
+	about := concerned(e, signals)
+	findings := correlate.FindingsAbout(e, l.settings, now, slices.Sorted(maps.Keys(about)))
+	cases, err := l.changed(ctx, about, lesser(signals), findings, now)
+	d.cases = cases
+	return d, err
+}
+
+// own gives signals the owner of the key that they name, so that they are filed
+// under it, and under the owner's name found by whoever decides about it.
+func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incident.Signal) {
+	graph := lineage.Build(e.Signals, e.Uses)
+	for _, s := range signals {
+		if p, ok := graph.Owner(s.Key, s.Time); ok && !resolved(s.Target) && s.Kind != incident.SessionIssued {
+			s.Target = graph.Spelled(p)
+			moved = append(moved, s)
+		}
+		owned = append(owned, s)
+	}
+	return owned, moved
+}
+
+// concerned are the subjects whose findings the signals can change: those that
+// they are about, and those that their subjects did something to, since what
+// shows of an actor speaks on the findings of those whom it touched.
+func concerned(e correlate.Evidence, signals []incident.Signal) map[string]incident.Principal {
+	about := correlate.Subjects(e, signals)
+	actors := map[string]bool{}
+	for key := range about {
+		actors[key] = true
+	}
+	for _, s := range signals {
+		if s.Actor.Known() {
+			actors[s.Actor.Principal.Key()] = true
+		}
+	}
+	var touched []incident.Signal
+	for _, s := range e.Signals {
+		switch {
+		case s.Kind == incident.SessionIssued || s.Kind == incident.CallDenied || s.Kind == incident.CredentialFailed:
+		case s.Actor.Known() && actors[s.Actor.Principal.Key()]:
+			touched = append(touched, s)
+		}
+	}
+	for n := range signals {
+		if provider := providerOf(&signals[n]); provider != "" {
+			touched = append(touched, federatedBy(e, provider)...)
+		}
+	}
+	maps.Copy(about, correlate.Subjects(e, touched))
+	return about
+}
+
+// providerOf is the identity provider that a signal is about.
+func providerOf(s *incident.Signal) string {
+	switch s.Kind {
+	case incident.ProviderCreated, incident.ProviderChanged, incident.ProviderDeleted:
+		return lineage.ProviderHost(cmp.Or(s.Target.ARN, s.Target.Name, s.Resource))
+	}
+	return ""
+}
+
+// federatedBy are the signals whose subjects rely on a provider.
+func federatedBy(e correlate.Evidence, provider string) []incident.Signal {
+	var out []incident.Signal
+	for _, s := range e.Signals {
+		if s.Issued != nil && s.Issued.Provider != "" && lineage.ProviderHost(s.Issued.Provider) == provider {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// lesser are the subjects that the signals would have had before more was known
+// of them: their keys and workloads. A case of theirs is taken over by the case
+// of whom they turn out to belong to.
+func lesser(signals []incident.Signal) map[string]bool {
+	out := map[string]bool{}
+	for n := range signals {
+		s := signals[n]
+		s.Target = incident.Principal{}
+		alone := lineage.Build(nil, nil)
+		if p := alone.Subject(&s); p.Known() {
+			out[p.Key()] = true
+		}
+		if s.Workload != "" {
+			out[lineage.WorkloadOf(s.Account, s.Workload).Key()] = true
+		}
+	}
+	return out
+}
+
+// changed compares findings with the cases that are kept, and returns the cases
+// that must be written.
+func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding, now time.Time) ([]Case, error) {
+	subjects := map[string]bool{}
+	for key := range about {
+		subjects[key] = true
+	}
+	maps.Copy(subjects, before)
+	kept := map[string]Case{}
+	for _, key := range slices.Sorted(maps.Keys(subjects)) {
+		cases, err := l.ledger.Cases(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read cases of %s: %w", key, err)
+		}
+		for _, c := range cases {
+			kept[c.Finding.ID] = c
+		}
+	}
+	var out []Case
+	for _, f := range findings {
+		have, was := kept[f.ID]
+		delete(kept, f.ID)
+		c := Case{Finding: f, Version: have.Version, Due: l.due(f)}
+		if !was || have.SupersededBy != "" || !reflect.DeepEqual(normal(have.Finding), normal(f)) || !have.Due.Equal(c.Due) {
+			out = append(out, c)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(kept)) {
+		if c := kept[id]; c.SupersededBy == "" {
+			c.SupersededBy, c.Due = successor(c, findings), time.Time{}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// Withdrawn stands in place of a successor's id where the evidence no longer
+// makes a finding at all.
+const Withdrawn = "withdrawn"
+
+// successor is the finding that covers the time of a case that is none any
+// more.
+func successor(c Case, findings []incident.Finding) string {
+	for _, f := range findings {
+		if !f.FirstSeen.After(c.Finding.LastSeen) && !c.Finding.FirstSeen.After(f.LastSeen) {
+			return f.ID
+		}
+	}
+	return Withdrawn
+}
+
+// due is when time alone changes a finding: it settles, then resolves.
+func (l *Live) due(f incident.Finding) time.Time {
+	switch f.Status {
+	case incident.Open:
+		return f.LastSeen.Add(l.settings.Thresholds.Lateness)
+	case incident.Settled:
+		return f.LastSeen.Add(l.settings.Thresholds.Quiet)
+	}
+	return time.Time{}
+}
+
+// normal makes findings comparable that differ only in how empty lists and
+// times are held.
+func normal(f incident.Finding) incident.Finding {
+	f.FirstSeen, f.LastSeen = f.FirstSeen.UTC(), f.LastSeen.UTC()
+	f.Evidence, f.CounterEvidence = normalEvidence(f.Evidence), normalEvidence(f.CounterEvidence)
+	for _, list := range []*[]string{&f.WouldChange, &f.NextSteps, &f.ATTACK, &f.Capped, &f.Subject.AccessKeyIDs, &f.Subject.Workloads} {
+		if len(*list) == 0 {
+			*list = nil
+		}
+	}
+	return f
+}
+
+func normalEvidence(list []incident.Evidence) []incident.Evidence {
+	var out []incident.Evidence
+	for _, e := range list {
+		e.Time = e.Time.UTC()
+		out = append(out, e)
+	}
+	return out
+}
