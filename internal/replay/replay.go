@@ -25,7 +25,9 @@ type Ingester interface {
 // since its last call.
 //
 // Inputs that cannot be read are listed in the summary and are no error. An
-// error means that d failed or ctx ended; the summary is then of no use.
+// error means that d failed or ctx ended; the summary is then of no use. When
+// ctx ends Read returns at once, though a read that waits for its input, as
+// from a terminal, may go on waiting.
 func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int)) (Summary, error) {
 	if progress == nil {
 		progress = func(int) {}
@@ -48,7 +50,9 @@ func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int))
 			}
 		})
 	}
-	wg.Wait()
+	if err := wait(ctx, &wg); err != nil {
+		return Summary{}, err
+	}
 	var sum Summary
 	for i, r := range results {
 		if errs[i] != nil {
@@ -57,6 +61,21 @@ func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int))
 		sum.add(r)
 	}
 	return sum, nil
+}
+
+// wait waits for wg or for the end of ctx, whichever is first.
+func wait(ctx context.Context, wg *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("read recording: %w", context.Cause(ctx))
+	}
 }
 
 // read decodes one input.

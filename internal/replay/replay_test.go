@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -269,6 +270,16 @@ func TestAnInterruptEndsTheReplay(t *testing.T) {
 		}
 	})
 	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Read() = %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestAnInterruptDoesNotWaitForInput(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w := io.Pipe() // nobody writes
+	t.Cleanup(func() { _ = w.Close() })
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := replay.Read(ctx, []replay.Input{replay.Stream("-", r)}, &sink{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read() = %v, want %v", err, context.Canceled)
 	}
 }
