@@ -17,7 +17,7 @@ func (p *program) progress(inputs []replay.Input) bar {
 	}
 	total := int64(0)
 	for _, in := range inputs {
-		if in.Size == 0 {
+		if in.Size < 0 {
 			total = -1 // a stream: nobody knows how much is to come
 			break
 		}

@@ -13,7 +13,7 @@ import (
 type Input struct {
 	// Name is how the input is called in the summary: its path, or "-".
 	Name string
-	// Size is its size in bytes as it lies on disk, or 0 if that is not known.
+	// Size is its size in bytes as it lies on disk, or -1 if that is not known.
 	Size int64
 	// Named is set where the user named the input itself, and not a folder
 	// that it was found in. Such an input is expected to hold events.
@@ -23,7 +23,7 @@ type Input struct {
 
 // Stream is an input that is read from r, which stays open.
 func Stream(name string, r io.Reader) Input {
-	return Input{Name: name, Named: true, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	return Input{Name: name, Size: -1, Named: true, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
 // Find lists the inputs that paths stand for: files by themselves, folders with
@@ -61,7 +61,8 @@ func find(path string, stdin io.Reader) ([]Input, error) {
 // what else could not be read.
 func walk(root string) ([]Input, error) {
 	var inputs []Input
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	// The separator makes a root that is a link to a folder be followed.
+	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			inputs = append(inputs, Input{Name: path, open: func() (io.ReadCloser, error) { return nil, err }})
@@ -81,7 +82,7 @@ func walk(root string) ([]Input, error) {
 func file(path string, info fs.FileInfo) Input {
 	size := info.Size()
 	if !info.Mode().IsRegular() {
-		size = 0 // a pipe, or something like it
+		size = -1 // a pipe, or something like it
 	}
 	return Input{Name: path, Size: size, open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }

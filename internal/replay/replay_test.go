@@ -85,6 +85,22 @@ func TestFindListsFoldersInSortedOrder(t *testing.T) {
 	}
 }
 
+func TestFindFollowsALinkToAFolder(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"logs/a.json": "", "logs/b/c.json": ""})
+	link := filepath.Join(root, "link")
+	if err := os.Symlink(filepath.Join(root, "logs"), link); err != nil {
+		t.Skip("links cannot be made here: folders behind links were not checked")
+	}
+	inputs, err := replay.Find([]string{link}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{filepath.Join(link, "a.json"), filepath.Join(link, "b", "c.json")}, names(inputs)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestFindNamesAllThatIsMissing(t *testing.T) {
 	root := t.TempDir()
 	_, err := replay.Find([]string{filepath.Join(root, "one"), root, filepath.Join(root, "two")}, nil)
