@@ -142,11 +142,11 @@ func sessionID(p incident.Principal, name string, issued time.Time) string {
 // Identity Center hands out other keys than its records show (aws-facts 5). The
 // session's role, name and time of issue say that they are the same.
 func (g *Graph) alias(sessions map[string]Issuance, key string, p incident.Principal, name string, issued time.Time) {
-	if key == "" || name == "" || issued.IsZero() {
+	if key == "" || name == "" || issued.IsZero() || len(g.issued[key]) > 0 {
 		return
 	}
 	is, ok := sessions[sessionID(p, name, issued)]
-	if !ok || is.AccessKeyID == key {
+	if !ok {
 		return
 	}
 	is.AccessKeyID = key
