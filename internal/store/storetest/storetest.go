@@ -17,17 +17,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
 
-// Store is what package detect asks of a store.
-type Store interface {
-	Put(context.Context, []incident.Signal, []incident.Use) (store.Outcome, error)
-	Signals(context.Context, store.Query) (store.Page[incident.Signal], error)
-	Uses(context.Context, store.Query) (store.Page[incident.Use], error)
-}
+// Store is what is tested.
+type Store = detect.Store
 
 // Open returns a new, empty store with the given limits.
 type Open func(t *testing.T, limits store.Limits) Store
