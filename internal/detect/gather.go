@@ -63,10 +63,18 @@ func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, er
 	return signals, nil
 }
 
-// around reads everything that bears on the subjects of the given signals.
-func (g *gathering) around(ctx context.Context, seeds []incident.Signal) error {
+// around reads everything that bears on the subjects of the given signals and
+// on the given principals.
+func (g *gathering) around(ctx context.Context, seeds []incident.Signal, who []incident.Principal) error {
 	g.signals = append(g.signals, seeds...)
-	if err := g.identities(ctx, seeds); err != nil {
+	open := map[string]bool{}
+	for n := range seeds {
+		names(&seeds[n], open)
+	}
+	for _, p := range who {
+		open[p.Key()] = true
+	}
+	if err := g.identities(ctx, open); err != nil {
 		return err
 	}
 	return g.context(ctx)
@@ -74,11 +82,7 @@ func (g *gathering) around(ctx context.Context, seeds []incident.Signal) error {
 
 // identities follows names: principals, keys of unknown owners and workloads,
 // and whatever other names the signals found there give.
-func (g *gathering) identities(ctx context.Context, seeds []incident.Signal) error {
-	open := map[string]bool{}
-	for n := range seeds {
-		names(&seeds[n], open)
-	}
+func (g *gathering) identities(ctx context.Context, open map[string]bool) error {
 	for len(open) > 0 {
 		next := map[string]bool{}
 		for _, node := range slices.Sorted(maps.Keys(open)) {
@@ -134,11 +138,7 @@ func (g *gathering) owners(ctx context.Context) error {
 			return nil
 		}
 		for _, node := range slices.Sorted(maps.Keys(open)) {
-			found, err := g.add(ctx, node)
-			if err != nil {
-				return err
-			}
-			if err := g.identities(ctx, found); err != nil {
+			if err := g.identities(ctx, map[string]bool{node: true}); err != nil {
 				return err
 			}
 		}

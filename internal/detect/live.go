@@ -29,11 +29,12 @@ type Live struct {
 	source   Source
 	ledger   Ledger
 	settings incident.Settings
+	seen     *places
 }
 
 // NewLive returns a detector on one store.
 func NewLive(s Source, l Ledger, settings incident.Settings) *Live {
-	return &Live{source: s, ledger: l, settings: settings}
+	return &Live{source: s, ledger: l, settings: settings, seen: newPlaces()}
 }
 
 // attempts bounds how often a decision is made anew after others changed its
@@ -49,10 +50,11 @@ func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []inc
 			return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
 		}
 	}
-	if len(deciding) == 0 {
-		return nil
+	moved, err := l.moved(ctx, uses, now)
+	if err != nil || len(deciding)+len(moved) == 0 {
+		return err
 	}
-	return l.decide(ctx, deciding, now)
+	return l.decide(ctx, deciding, moved, now)
 }
 
 // split parts what can change a verdict from what only informs one.
@@ -67,15 +69,16 @@ func split(signals []incident.Signal) (deciding, quiet []incident.Signal) {
 	return deciding, quiet
 }
 
-// decide commits signals together with the cases that they change.
-func (l *Live) decide(ctx context.Context, signals []incident.Signal, now time.Time) error {
+// decide commits signals together with the cases that they change, those of the
+// given principals among them.
+func (l *Live) decide(ctx context.Context, signals []incident.Signal, who []incident.Principal, now time.Time) error {
 	kept := false
 	for range attempts {
-		d, err := l.weigh(ctx, signals, now)
+		d, err := l.weigh(ctx, signals, who, now)
 		if err != nil {
 			return err
 		}
-		if len(d.cases) == 0 && kept {
+		if len(d.cases) == 0 && (kept || len(signals) == 0) {
 			return nil
 		}
 		c := Commit{Signals: d.owned, Cases: d.cases}
@@ -98,7 +101,7 @@ func (l *Live) decide(ctx context.Context, signals []incident.Signal, now time.T
 // now that what came late is there too.
 func (l *Live) Recheck(ctx context.Context, signals []incident.Signal, now time.Time) error {
 	for range attempts {
-		d, err := l.weigh(ctx, signals, now)
+		d, err := l.weigh(ctx, signals, nil, now)
 		if err != nil {
 			return err
 		}
@@ -119,17 +122,20 @@ type decision struct {
 
 // weigh reads what bears on the signals and decides about everybody whom they
 // concern.
-func (l *Live) weigh(ctx context.Context, signals []incident.Signal, now time.Time) (decision, error) {
+func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incident.Principal, now time.Time) (decision, error) {
 	g := newGathering(l.source, store.Query{Now: now})
-	if err := g.around(ctx, signals); err != nil {
+	if err := g.around(ctx, signals, who); err != nil {
 		return decision{}, err
 	}
 	e := g.evidence()
 	var d decision
 	d.owned, d.moved = own(e, signals)
 	about := concerned(e, signals)
+	for _, p := range who {
+		about[p.Key()] = p
+	}
 	findings := correlate.FindingsAbout(e, l.settings, now, slices.Sorted(maps.Keys(about)))
-	cases, err := l.changed(ctx, about, lesser(signals), findings, now)
+	cases, err := l.changed(ctx, about, lesser(signals), findings)
 	d.cases = cases
 	return d, err
 }
@@ -220,7 +226,7 @@ func lesser(signals []incident.Signal) map[string]bool {
 
 // changed compares findings with the cases that are kept, and returns the cases
 // that must be written.
-func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding, now time.Time) ([]Case, error) {
+func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding) ([]Case, error) {
 	subjects := map[string]bool{}
 	for key := range about {
 		subjects[key] = true
