@@ -98,8 +98,10 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int)) (Summ
 		return b.sum, fmt.Errorf("read %s: %w", in.Name, b.err)
 	case err != nil:
 		b.sum.Failed = []error{err}
-	case !in.Named && b.sum.Values == 0 && !meter.likely():
+	case !in.Named && !b.sum.recognised() && !meter.likely():
 		return Summary{Other: 1}, nil
+	case len(meter.begin()) == 0:
+		b.sum.blank = 1
 	}
 	return b.sum, nil
 }
@@ -179,9 +181,13 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// begin is how the input begins, without byte order marks and white space, in
+// any Unicode encoding.
+func (m *meter) begin() []byte { return bytes.TrimLeft(m.start, "\xef\xbb\xbf\xff\xfe\x00 \t\r\n") }
+
 // likely reports whether the input begins as events do: compressed, or with a
-// JSON object or array, in any Unicode encoding.
+// JSON object or array.
 func (m *meter) likely() bool {
-	start := bytes.TrimLeft(m.start, "\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
-	return len(start) == 0 || bytes.HasPrefix(start, []byte{0x1f, 0x8b}) || start[0] == '{' || start[0] == '['
+	b := m.begin()
+	return len(b) == 0 || bytes.HasPrefix(b, []byte{0x1f, 0x8b}) || b[0] == '{' || b[0] == '['
 }

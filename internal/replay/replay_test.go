@@ -134,7 +134,7 @@ func TestReadCountsFilesOfEveryKind(t *testing.T) {
 		"zipped":            whole,
 		"cut.gz":            whole[:len(whole)-12],
 		"image.png":         "\x89PNG\r\n\x1a\n\x00\x00",
-		"notes.txt":         "nothing of interest",
+		"notes.txt":         "nothing of \"interest\", 12 times",
 		"empty":             "",
 		"broken.json":       `{"version": oops`,
 		"other.json":        `{"some":"thing"}`,
@@ -161,6 +161,28 @@ func TestReadCountsFilesOfEveryKind(t *testing.T) {
 		if sum.Skipped[r] == 0 {
 			t.Errorf("nothing was skipped for %s: %v", r, sum.Skipped)
 		}
+	}
+}
+
+func TestNothingIsToldFromNoEvents(t *testing.T) {
+	for input, want := range map[string]bool{
+		"":                           true,
+		strings.Repeat(" \n", 10000): true,
+		"this is no JSON":            true,
+		`{"some":"thing"}`:           true,
+		`{"version":`:                true,
+		`{"Records":[]}`:             false,
+		zipped(`{"Events":[]}`):      false,
+		"\ufeff[]":                   false,
+		failureEvent("1", "ASIAQ"):   false,
+		"{\"a\":1}\n" + failureEvent("1", "ASIAQ"): false,
+	} {
+		if got := read(t, []replay.Input{replay.Stream("-", strings.NewReader(input))}, &sink{}).Nothing(); got != want {
+			t.Errorf("Nothing() of %.40q = %v, want %v", input, got, want)
+		}
+	}
+	if !read(t, nil, &sink{}).Nothing() {
+		t.Error("Nothing() of no input = false, want true")
 	}
 }
 

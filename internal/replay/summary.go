@@ -26,7 +26,8 @@ type Summary struct {
 	// where nothing was.
 	First, Last time.Time
 
-	seen sight
+	blank int // files without a single character
+	seen  sight
 }
 
 // examplesPerReason is how many skips of a reason are shown: enough to find a
@@ -57,13 +58,21 @@ func (s Summary) Gaps() []string {
 	return gaps
 }
 
-// Nothing reports whether there was not a single value to read.
-func (s Summary) Nothing() bool { return s.Values == 0 }
+// Nothing reports whether nothing could be read, which is no reason to be calm:
+// the input was empty, or all of it was damaged or of no known form. A log file
+// without records is read, and holds nothing.
+func (s Summary) Nothing() bool {
+	return !s.recognised() && (len(s.Skipped) > 0 || s.blank == s.Files)
+}
+
+// recognised reports whether anything was of a known form.
+func (s Summary) recognised() bool { return s.Records > 0 || s.Irrelevant > 0 }
 
 // add unites the summaries of two sets of files.
 func (s *Summary) add(t Summary) {
 	s.Files += t.Files
 	s.Other += t.Other
+	s.blank += t.blank
 	s.Failed = append(s.Failed, t.Failed...)
 	s.Bytes += t.Bytes
 	s.Values += t.Values
