@@ -12,12 +12,10 @@ import (
 
 	"github.com/trailverdict/trailverdict/events"
 	"github.com/trailverdict/trailverdict/internal/config"
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
 	"github.com/trailverdict/trailverdict/internal/scenario"
-	"github.com/trailverdict/trailverdict/internal/store"
 )
 
 // tellAll is how many stories are told in full; of more, one for each verdict.
@@ -133,16 +131,11 @@ func replayStory(ctx context.Context, s scenario.Story) (ending, error) {
 			return ending{}, fmt.Errorf("story %s: %w", s.Name, err)
 		}
 	}
-	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
-	sum, err := replay.Read(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, d, nil)
+	d, summary, err := gather(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, c.Settings, nil)
 	if err != nil {
 		return ending{}, err
 	}
-	asOf := s.AsOf
-	if asOf.IsZero() {
-		asOf = sum.Last
-	}
-	findings, err := d.Findings(ctx, asOf)
+	findings, err := d.Findings(ctx, summary.AsOf(s.AsOf))
 	return ending{s, findings, s.Check(findings)}, err
 }
 

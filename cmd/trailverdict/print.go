@@ -36,7 +36,7 @@ func (p *program) print(w io.Writer, d decision, o replayOptions) error {
 			return err
 		}
 	}
-	if printed == 0 && o.format.value == "text" {
+	if printed == 0 && o.format.value == "text" && !d.summary.Nothing() {
 		_, err := fmt.Fprintf(w, "No findings at severity %s or above.\n", o.minSeverity)
 		return err
 	}

@@ -135,17 +135,13 @@ type decision struct {
 
 // decide reads inputs and decides about them.
 func (p *program) decide(ctx context.Context, inputs []replay.Input, settings incident.Settings, o replayOptions) (decision, error) {
-	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
 	bar := p.progress(inputs)
-	summary, err := replay.Read(ctx, inputs, d, bar.add)
+	d, summary, err := gather(ctx, inputs, settings, bar.add)
 	bar.finish()
 	if err != nil {
 		return decision{}, err
 	}
-	dec := decision{summary: summary, asOf: o.asOf.Time, settings: settings}
-	if dec.asOf.IsZero() {
-		dec.asOf = summary.Last
-	}
+	dec := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: settings}
 	if dec.findings, err = d.Findings(ctx, dec.asOf); err != nil {
 		return decision{}, err
 	}
@@ -154,6 +150,13 @@ func (p *program) decide(ctx context.Context, inputs []replay.Input, settings in
 		dec.shown, err = d.Revisions(ctx, dec.asOf)
 	}
 	return dec, err
+}
+
+// gather reads inputs into a detector of their own.
+func gather(ctx context.Context, inputs []replay.Input, settings incident.Settings, progress func(int)) (*detect.Detector, replay.Summary, error) {
+	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
+	summary, err := replay.Read(ctx, inputs, d, progress)
+	return d, summary, err
 }
 
 // conclude writes the summary and says how the program ends.

@@ -54,11 +54,7 @@ func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	asOf := s.AsOf
-	if asOf.IsZero() {
-		asOf = sum.Last
-	}
-	findings, err := d.Findings(context.Background(), asOf)
+	findings, err := d.Findings(context.Background(), sum.AsOf(s.AsOf))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,15 @@ func (s Summary) Nothing() bool {
 // recognised reports whether anything was of a known form.
 func (s Summary) recognised() bool { return s.Records > 0 || s.Irrelevant > 0 }
 
+// AsOf is the time to decide for: t, or the last event's where t is zero, so
+// that a recording's end is not taken for silence.
+func (s Summary) AsOf(t time.Time) time.Time {
+	if t.IsZero() {
+		return s.Last
+	}
+	return t
+}
+
 // add unites the summaries of two sets of files.
 func (s *Summary) add(t Summary) {
 	s.Files += t.Files
