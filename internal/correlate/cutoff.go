@@ -84,12 +84,12 @@ func keyCut(sig *incident.Signal, words string) *cut {
 }
 
 func providerCut(sig *incident.Signal) *cut {
-	deed := "was changed"
+	deed, lone := "was changed", Rule("trust_changed_unexplained")
 	if sig.Kind == incident.ProviderDeleted {
-		deed = "was deleted"
+		deed, lone = "was deleted", "provider_removed_unexplained"
 	}
 	return &cut{sig: sig, reach: deniesAssume, words: "identity provider " + providerHost(sig) + " " + deed,
-		planned: "owner_removed_provider", lone: "provider_removed_unexplained", failed: "failures_after_provider_removed", taint: "tainted_provider_removed"}
+		planned: "owner_removed_provider", lone: lone, failed: "failures_after_provider_removed", taint: "tainted_provider_removed"}
 }
 
 // revocation reads a signal as a revocation of sessions: by its own content, or
