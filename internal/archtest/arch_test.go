@@ -23,7 +23,7 @@ const (
 // lower layers alone, and every package has its place here.
 var layers = [][]string{
 	{"internal/incident", "internal/jsonscan"},
-	{"internal/lineage", "internal/interval", "internal/interval/streams"},
+	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config"},
 	{"internal/store"},
