@@ -1,11 +1,14 @@
-# The whole project needs Go alone. GNU make.
+# The project needs Go alone. Its tests also run parts of AWS, for which they need
+# Node and Java 17, and leave out what needs them where they are missing. GNU make.
 
 GO     ?= go
 BINARY := build/trailverdict
 # Packages with golden files, which `make update` rewrites.
 GOLDEN := ./internal/render ./cmd/trailverdict ./docs
+# Where npm puts what the tests run; npm writes this file last.
+PARTS  := .ci/node_modules/.package-lock.json
 
-.PHONY: help build run test check eval fmt update clean
+.PHONY: help build run parts test check eval fmt update clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +19,14 @@ build: ## Build the command into build/trailverdict
 run: build ## Build the command and let it decide about the project's own stories
 	@$(BINARY) demo events/scenario
 
-test: ## Run all tests
+parts: $(PARTS) ## Install the parts of AWS that tests run, into .ci/node_modules
+
+$(PARTS): .ci/package.json .ci/package-lock.json
+	cd .ci && npm ci --loglevel=error
+
+test: $(if $(shell command -v npm),parts) ## Run all tests
+	@for tool in npm java; do command -v $$tool >/dev/null || \
+		echo "NOT TESTED: what runs on DynamoDB Local and the SNS emulator, since there is no $$tool"; done
 	$(GO) test ./...
 
 check: ## Everything that must hold before a commit: format, vet, staticcheck, build, tests
@@ -25,7 +35,7 @@ check: ## Everything that must hold before a commit: format, vet, staticcheck, b
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) build ./...
-	$(GO) test ./...
+	$(MAKE) test
 
 eval: ## Measure how often verdicts are right, and write it to docs/accuracy.md
 	$(GO) run ./internal/eval/accuracy -write
