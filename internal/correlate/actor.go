@@ -76,7 +76,7 @@ func (v *view) byService(sig *incident.Signal) (explanation, bool) {
 		return explanation{owner, 1, "CloudFormation changed its stack"}, true
 	case a.Type == incident.Service || strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".amazonaws.com.cn"):
 		return explanation{service, 1, name + " manages it"}, true
-	case a.Type == incident.Role && (strings.HasPrefix(a.Name, "AWSServiceRole") || strings.Contains(a.ARN, ":role/aws-service-role/")):
+	case a.Type == incident.Role && (strings.HasPrefix(a.Name, "AWSServiceRoleFor") || strings.Contains(a.ARN, ":role/aws-service-role/")):
 		return explanation{service, 1, "the service-linked role " + a.Name + " manages it"}, true
 	}
 	return explanation{}, false
@@ -247,6 +247,18 @@ func (v *view) taintOf(a incident.Actor, sig *incident.Signal) string {
 	return v.elsewhereTaint(a, sig)
 }
 
+// markedActor reports whether others say that the actor is compromised: AWS,
+// GuardDuty, or a leak. It leaves out what we only conclude from addresses.
+func (v *view) markedActor(sig *incident.Signal) bool {
+	who := v.graph.Spelled(sig.Actor.Principal)
+	for _, other := range v.marked[who.Key()] {
+		if v.near(other, sig) && v.marks(other, sig.Actor) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func (v *view) near(other, sig *incident.Signal) bool {
 	return v.seen(other) && other.Time.Sub(sig.Time).Abs() <= 24*time.Hour
 }
@@ -325,8 +337,10 @@ func callerName(a incident.Actor) string {
 		return "an unknown caller"
 	case a.SessionName != "" && a.SessionName != a.Name:
 		return a.Name + " (" + a.SessionName + ")"
-	case a.Type == incident.Account:
+	case a.Type == incident.Account && strings.HasSuffix(a.SessionARN, ":root"):
 		return "root of " + a.Account
+	case a.Type == incident.Account:
+		return "a principal of account " + a.Account
 	}
 	return a.Name
 }

@@ -164,6 +164,7 @@ func (v *view) judgeCut(cu *cut) {
 	if v.isRotation(cu) {
 		v.add("rotation", fmt.Sprintf("%s %s after its replacement had been created and used", cu.words, by), sig)
 		cu.expl = explanation{owner, 1, "a rotation"}
+		v.rotation = true
 		return
 	}
 	switch cu.expl.standing {
@@ -234,11 +235,11 @@ func (v *view) judgeQuarantine(cu *cut) {
 // isRotation reports whether a key was switched off after a replacement had
 // been created for the same user and used from where the user usually is.
 func (v *view) isRotation(cu *cut) bool {
-	if cu.key == "" || cu.expl.standing == tainted {
+	if cu.key == "" {
 		return false
 	}
 	for _, made := range v.changes {
-		if made.Kind != incident.KeyCreated || made.Key == cu.key || !made.Time.Before(cu.sig.Time) || v.taint(made) != "" {
+		if made.Kind != incident.KeyCreated || made.Key == cu.key || !made.Time.Before(cu.sig.Time) || v.markedActor(made) || v.markedActor(cu.sig) {
 			continue
 		}
 		home := v.networksWithout(made.Key, cu.sig.Time)
@@ -251,12 +252,13 @@ func (v *view) isRotation(cu *cut) bool {
 	return false
 }
 
-// networksWithout are the networks where the user was with other keys than the
-// given one.
+// networksWithout are the networks where the user was at work with other keys
+// than the given one. Looking after keys is no work: it is done from a desk, or
+// by an intruder.
 func (v *view) networksWithout(key string, t time.Time) map[string]bool {
 	networks := map[string]bool{}
 	for _, u := range v.usesOf(v.who) {
-		if u.AccessKeyID != key && u.First.Before(t) && u.Network != "" {
+		if u.AccessKeyID != key && u.First.Before(t) && u.Network != "" && u.Service != "iam.amazonaws.com" {
 			networks[u.Network] = true
 		}
 	}

@@ -103,6 +103,7 @@ func (v *view) weigh(items []item) (opinion, bool) {
 	for _, rule := range sortedKeys(heaviest) {
 		score[v.table[rule].Direction] += heaviest[rule].weight
 	}
+	v.quiet(score, heaviest)
 	sum := 0.0
 	var o opinion
 	best := math.Inf(-1)
@@ -125,6 +126,29 @@ func (v *view) weigh(items []item) (opinion, bool) {
 	o.confidence = math.Exp(best) / sum
 	o.severity = v.severity(o, items)
 	return o, true
+}
+
+// strong is the weight from which a sign of compromise stands by itself.
+const strong = 2.8
+
+// quiet lowers what speaks for other verdicts where a strong sign of compromise
+// is there. Failures that something else explains were never counted as that
+// sign, so an expired key, a refresh bug or a containment by a responder beside
+// it says something true about another thing, and must not hide it. It leaves
+// a doubt: the confidence is lower than without.
+func (v *view) quiet(score map[incident.Verdict]float64, heaviest map[Rule]item) {
+	most := 0.0
+	for rule, it := range heaviest {
+		if v.table[rule].Direction == incident.Compromise {
+			most = max(most, it.weight)
+		}
+	}
+	if most < strong {
+		return
+	}
+	for _, d := range []incident.Verdict{incident.Expiry, incident.Misconfiguration, incident.PlannedChange} {
+		score[d] = min(score[d]/2, score[incident.Compromise]-1)
+	}
 }
 
 // speaks reports whether any evidence speaks for a verdict.

@@ -53,6 +53,9 @@ func (v *view) deniedBy(sig *incident.Signal) *cut {
 		since := sig.Time.Sub(cu.sig.Time)
 		switch {
 		case v.assumes(sig):
+			if cu.expl.explains() && cu.sig.Kind == incident.TrustChanged && v.orphan(sig.Time) != "" {
+				continue // the owner meant well, and wrote down somebody who is gone
+			}
 			if v.refusesSessions(cu) && since <= v.settings.Thresholds.Correlation {
 				return cu
 			}

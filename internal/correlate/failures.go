@@ -71,13 +71,21 @@ func (v *view) failures() {
 	}
 	for _, w := range explained {
 		for _, run := range runs(signalsOf(byWhy[w.why]), v.settings.Thresholds.Quiet) {
-			if w.proven || total(run) >= v.settings.Thresholds.PlainFailures {
+			if w.proven || v.recorded(run) || total(run) >= v.settings.Thresholds.PlainFailures {
 				v.add(w.rule, fmt.Sprintf("%s failed%s: %s", calls(total(run)), v.from(run), w.words), run...)
 			}
 		}
 	}
 	v.expired = slices.Concat(byWhy[pastExpiration], byWhy[saidExpired], byWhy[nothing])
 	v.unexplained(byWhy[nothing], byWhy[diedEarly])
+}
+
+// recorded reports whether AWS itself recorded the last of the failures, and
+// the subject did not get its session soon after: AWS's word needs no
+// repetition, but a retry that succeeds is no incident.
+func (v *view) recorded(list []*incident.Signal) bool {
+	last := list[len(list)-1]
+	return last.Feed == incident.FromTrail && !v.allowedSoon(last)
 }
 
 // explained lists what explains a failure by itself. Where lineage proves it
@@ -522,10 +530,6 @@ func (v *view) unexplained(plain, early []failure) {
 		list = slices.DeleteFunc(list, func(s *incident.Signal) bool { return v.onBeat(s.Time) })
 	}
 	for _, run := range runs(signalsOf(early), v.settings.Thresholds.Quiet) {
-		if total(run) < 2 {
-			list = append(list, run...)
-			continue
-		}
 		is, _ := v.graph.Issued(run[0].Key, run[0].Time)
 		v.add("died_early", fmt.Sprintf("%s failed with key %s, which was good until %s", calls(total(run)), run[0].Key, clock(is.ExpiresAt)), run...)
 	}

@@ -155,21 +155,26 @@ func (v *view) append(f *incident.Finding, it item, weight float64) {
 		sig := it.signals[0]
 		e.Signal, e.Actor, e.SourceIP = sig.Kind, actorARN(sig.Actor), sig.Actor.SourceIP
 	case it.use != nil:
-		e.Signal, e.Actor, e.SourceIP = "credential_used", orWord(it.use.Principal.ARN, it.use.Principal.Name), it.use.SourceIP
+		e.Signal, e.Actor, e.SourceIP = "credential_used", it.use.Principal.ARN, it.use.SourceIP
 	default:
 		e.Signal = incident.SessionIssued
 	}
-	if e.Direction == f.Verdict {
+	speaks := e.Direction == f.Verdict
+	if e.Direction == incident.Inconclusive {
+		e.Direction = "" // it asks for a person, and points nowhere
+	}
+	if speaks {
 		f.Evidence = append(f.Evidence, e)
 		return
 	}
 	f.CounterEvidence = append(f.CounterEvidence, e)
 }
 
+// actorARN is the caller's ARN, the session's where it is known.
 func actorARN(a incident.Actor) string {
-	for _, name := range []string{a.SessionARN, a.ARN, a.Name, a.InvokedBy} {
-		if name != "" {
-			return name
+	for _, arn := range []string{a.SessionARN, a.ARN} {
+		if strings.HasPrefix(arn, "arn:") {
+			return arn
 		}
 	}
 	return ""
@@ -205,7 +210,7 @@ func (v *view) interval(o opinion) *incident.Interval {
 func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.BlastRadius {
 	at, key := cl.last, ""
 	n := slices.IndexFunc(v.cuts, func(cu *cut) bool {
-		return !cu.sig.Time.Before(cl.first) && !cu.sig.Time.After(cl.last)
+		return cu.reach != deniesAssume && !cu.sig.Time.Before(cl.first) && !cu.sig.Time.After(cl.last)
 	})
 	switch {
 	case n >= 0:

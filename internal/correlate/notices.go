@@ -74,6 +74,8 @@ func (v *view) added() {
 		e := v.explain(sig)
 		fact := callerName(sig.Actor) + " " + addedWords(sig)
 		switch {
+		case sig.Kind == incident.KeyCreated && v.rotation && !v.markedActor(sig):
+			continue // the replacement
 		case e.standing == tainted:
 			v.add("tainted_credentials_added", fact+"; "+e.why, sig)
 		case e.explains():

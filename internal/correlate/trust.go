@@ -70,7 +70,7 @@ func (v *view) opened(sig *incident.Signal, a policy.Assessment) {
 	}
 	for _, came := range after(v.signals, sig.Time) {
 		if came.Kind == incident.SessionIssued && admitted(a, came) {
-			v.add("assumed_by_stranger", callerName(came.Actor)+orWord(prefixed(" of account ", came.Actor.Account), "")+" assumed the role from "+orWord(came.Actor.SourceIP, "an unknown address"), came)
+			v.add("assumed_by_stranger", callerOf(came.Actor)+" assumed the role from "+orWord(came.Actor.SourceIP, "an unknown address"), came)
 			return
 		}
 	}
@@ -112,9 +112,10 @@ func facts(a policy.Assessment) string {
 	return strings.Join(list, "; ")
 }
 
-func prefixed(prefix, s string) string {
-	if s == "" {
-		return ""
+// callerOf names a caller from another account.
+func callerOf(a incident.Actor) string {
+	if a.Type == incident.Account || a.Account == "" {
+		return callerName(a)
 	}
-	return prefix + s
+	return callerName(a) + " of account " + a.Account
 }

@@ -37,14 +37,15 @@ func (c cursor) compare(d cursor) int {
 // happened.
 type view struct {
 	*world
-	who     incident.Principal
-	end     cursor
-	signals []*incident.Signal
-	changes []*incident.Signal // those of signals that change something
-	cuts    []*cut
-	items   []item
-	rhythms []interval.Rhythm
-	expired []failure // failures of keys that have expired, or may have
+	who      incident.Principal
+	end      cursor
+	signals  []*incident.Signal
+	changes  []*incident.Signal // those of signals that change something
+	cuts     []*cut
+	items    []item
+	rotation bool // a key of the subject was replaced in good order
+	rhythms  []interval.Rhythm
+	expired  []failure // failures of keys that have expired, or may have
 }
 
 // item is one piece of evidence that a rule found.

@@ -18,7 +18,19 @@ func Matches(pattern string, a incident.Actor) bool {
 			return true
 		}
 	}
-	return false
+	return a.Type == incident.Role && sessionlessARN(a) != "" && Wildcard(withoutPath(pattern), sessionlessARN(a))
+}
+
+// withoutPath drops the path from a role's ARN, since a session does not show
+// it and a role's name is unique without it. A pattern that ends in a wildcard
+// needs its path.
+func withoutPath(pattern string) string {
+	head, rest, ok := strings.Cut(pattern, ":role/")
+	name := rest[strings.LastIndex(rest, "/")+1:]
+	if !ok || strings.ContainsAny(name, "*?") {
+		return pattern
+	}
+	return head + ":role/" + name
 }
 
 // sessionlessARN is the role's ARN without its path, since an assumed-role
