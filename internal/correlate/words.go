@@ -22,7 +22,7 @@ type advice struct {
 func (v *view) words(f *incident.Finding, o opinion) {
 	a := advices[f.Cause]
 	fill := v.filler(f)
-	f.Summary = fill(capital(kindWord(v.who.Type)) + " " + v.who.Name + " " + a.says + v.because(o) + ".")
+	f.Summary = capital(kindWord(v.who.Type)) + " " + v.who.Name + " " + a.says + v.because(o) + "."
 	f.NextSteps = fillAll(fill, v.commands(a.steps))
 	f.WouldChange = fillAll(fill, a.turns)
 	f.ATTACK = append([]string{}, a.attack...)
@@ -54,18 +54,30 @@ func (v *view) because(o opinion) string {
 }
 
 func (v *view) filler(f *incident.Finding) func(string) string {
-	key := "the key"
+	key := "KEY"
 	if len(f.Subject.AccessKeyIDs) > 0 {
 		key = f.Subject.AccessKeyIDs[0]
 	}
-	provider := "the identity provider"
+	provider := "PROVIDER"
 	for _, cu := range v.cuts {
 		if host := providerHost(cu.sig); cu.sig.Target.Type == incident.Federated && host != "" {
 			provider = host
 		}
 	}
-	return strings.NewReplacer("{name}", v.who.Name, "{key}", key, "{account}", f.Account,
-		"{arn}", orWord(f.Subject.ARN, v.who.Name), "{provider}", provider).Replace
+	return strings.NewReplacer("{name}", quoted(v.who.Name), "{key}", quoted(key), "{account}", f.Account,
+		"{arn}", quoted(orWord(f.Subject.ARN, v.who.Name)), "{provider}", quoted(provider)).Replace
+}
+
+// quoted makes a name safe to stand in a command. IAM's names are; a workload
+// may call itself anything.
+func quoted(name string) string {
+	unsafe := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+=,.@_:/-", r))
+	}
+	if name == "" || !strings.ContainsFunc(name, unsafe) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(strings.ReplaceAll(name, "`", ""), "'", `'\''`) + "'"
 }
 
 func fillAll(fill func(string) string, list []string) []string {
@@ -93,25 +105,29 @@ func (v *view) commands(steps []string) []string {
 	return out
 }
 
+// revokeNow is the policy that denies every session issued before the command is
+// run, quoted for a shell.
+const revokeNow = `'{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'"}}}]}'`
+
 // contain says how to cut the subject off.
 func (v *view) contain() []string {
 	switch v.who.Type {
 	case incident.Role:
-		return []string{`Revoke the role's sessions: aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'"}}}]}'`}
+		return []string{"Revoke the role's sessions: `aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions --policy-document " + revokeNow + "`"}
 	case incident.User:
 		return []string{
-			"Switch the keys off, do not delete them yet: aws iam list-access-keys --user-name {name}; aws iam update-access-key --user-name {name} --access-key-id KEY --status Inactive",
-			`Sessions made from those keys live on; deny them: aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'"}}}]}'`,
+			"Switch the keys off, do not delete them yet: `aws iam list-access-keys --user-name {name}`; `aws iam update-access-key --user-name {name} --access-key-id KEY --status Inactive`",
+			"Sessions made from those keys live on; deny them: `aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions --policy-document " + revokeNow + "`",
 		}
 	case incident.AccessKey:
-		return []string{"Find whose key it is: aws sts get-access-key-info --access-key-id {key}; aws iam get-access-key-last-used --access-key-id {key}"}
+		return []string{"Find whose key it is: `aws sts get-access-key-info --access-key-id {key}`; `aws iam get-access-key-last-used --access-key-id {key}`"}
 	}
 	return []string{"Find which credentials {name} uses, and revoke them"}
 }
 
 // look says how to see what the subject's key did.
 func (v *view) look() string {
-	return "See what the key did: aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={key}"
+	return "See what the key did: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={key}`"
 }
 
 func kindWord(t incident.PrincipalType) string {
@@ -153,7 +169,7 @@ func span(d time.Duration) string {
 }
 
 const (
-	revert   = "Put the trust policy back: aws iam update-assume-role-policy --role-name {name} --policy-document file://trust.json"
+	revert   = "Put the trust policy back: `aws iam update-assume-role-policy --role-name {name} --policy-document file://trust.json`"
 	askActor = "Ask whoever made the change, by another way than the account's own mail: was it you?"
 	listThem = "If it was meant: list the actor under responders or deployers in the configuration"
 	cleared  = "the actor turns out to be a responder, a deployer or the owner: then planned_change"
@@ -164,7 +180,7 @@ const (
 var advices = map[incident.Cause]advice{
 	incident.TrustOpened: {
 		"can now be assumed by strangers",
-		[]string{revert, "%contain", "Sessions issued through it go on until they expire; list them: aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={arn}", "If the account is a partner's: list it under trusted_accounts"},
+		[]string{revert, "%contain", "Sessions issued through it go on until they expire; list them: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={arn}`", "If the account is a partner's: list it under trusted_accounts"},
 		[]string{"the account or provider admitted is listed as trusted: then planned_change", "a condition on an own organisation or an external id by contract is shown to hold"},
 		[]string{"T1098.003", "T1484.002"},
 	},
@@ -175,12 +191,12 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.ProviderRemovedByStranger: {
 		"can no longer be federated into, and nobody known removed the identity provider",
-		[]string{askActor, "Create the provider again: aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com", "See what else the actor did"},
+		[]string{askActor, "Create the provider again: `aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com`", "See what else the actor did"},
 		[]string{cleared}, []string{"T1531", "T1484.002"},
 	},
 	incident.CredentialsAdded: {
 		"was given credentials by somebody who is not its owner",
-		[]string{"%contain", "Remove what was added: aws iam delete-access-key --user-name {name} --access-key-id {key}; aws iam delete-login-profile --user-name {name}", "See what the actor did before and after", listThem},
+		[]string{"%contain", "Remove what was added: `aws iam delete-access-key --user-name {name} --access-key-id {key}`; `aws iam delete-login-profile --user-name {name}`", "See what the actor did before and after", listThem},
 		[]string{cleared, "the new key is used only from where the user usually is"}, []string{"T1098.001", "T1136.003"},
 	},
 	incident.UsedFromElsewhere: {
@@ -215,12 +231,12 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.KeyDisabledByStranger: {
 		"lost a key to somebody whom nothing known explains, and calls fail since",
-		[]string{askActor, "If nobody did: treat the actor as compromised and contain it first", "If the key is good: aws iam update-access-key --user-name {name} --access-key-id {key} --status Active", listThem},
+		[]string{askActor, "If nobody did: treat the actor as compromised and contain it first", "If the key is good: `aws iam update-access-key --user-name {name} --access-key-id {key} --status Active`", listThem},
 		[]string{cleared, "a replacement key that was created and used before shows up: then it was a rotation"}, []string{"T1531"},
 	},
 	incident.AuditTampering: {
 		"records less than it did: somebody changed the trail",
-		[]string{"Switch it on again: aws cloudtrail start-logging --name TRAIL; aws cloudtrail get-event-selectors --trail-name TRAIL", "See what the actor did since: aws cloudtrail lookup-events (event history goes on without a trail)", "Contain the actor", listThem},
+		[]string{"Switch it on again: `aws cloudtrail start-logging --name TRAIL`; `aws cloudtrail get-event-selectors --trail-name TRAIL`", "See what the actor did since: `aws cloudtrail lookup-events` (event history goes on without a trail)", "Contain the actor", listThem},
 		[]string{cleared}, []string{"T1562.008", "T1685.002"},
 	},
 	incident.TokenExposed: {
@@ -231,7 +247,7 @@ var advices = map[incident.Cause]advice{
 
 	incident.TokenExpired: {
 		"uses credentials that have expired",
-		[]string{"Let the program take new credentials: restart it, or log in again (aws sso login)", "If it caches credentials: let the SDK's provider renew them, do not store AccessKeyId and SessionToken yourself", "If the job is longer than the session: ask for a longer one (aws iam update-role --role-name {name} --max-session-duration 43200)"},
+		[]string{"Let the program take new credentials: restart it, or log in again (`aws sso login`)", "If it caches credentials: let the SDK's provider renew them, do not store AccessKeyId and SessionToken yourself", "If the job is longer than the session: ask for a longer one (`aws iam update-role --role-name {name} --max-session-duration 43200`)"},
 		[]string{"the key fails although its expiration is still to come: then it was cut off", "the failures recur at an interval: then a refresh bug"}, nil,
 	},
 	incident.RefreshBug: {
@@ -246,48 +262,48 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.NotRenewed: {
 		"was renewed on a clock that has stopped",
-		[]string{"See whether the program that renews still runs, and what its last log lines say", "Check that it may still assume the role: aws sts assume-role --role-arn {arn} --role-session-name check", "Restart it"},
+		[]string{"See whether the program that renews still runs, and what its last log lines say", "Check that it may still assume the role: `aws sts assume-role --role-arn {arn} --role-session-name check`", "Restart it"},
 		[]string{"the workload was shut down on purpose: then nothing is wrong", "a cut-off of the same role shows up"}, nil,
 	},
 
 	incident.ClockSkew: {
 		"is refused because its clock is wrong",
-		[]string{"Compare the clocks: date -u; curl -sI https://sts.amazonaws.com | grep -i ^date", "Let the machine keep time (chrony with 169.254.169.123 on EC2); after a suspend, restart the VM's time service", "Signatures are good for five minutes to either side"},
+		[]string{"Compare the clocks: `date -u`; `curl -sI https://sts.amazonaws.com | grep -i ^date`", "Let the machine keep time (chrony with 169.254.169.123 on EC2); after a suspend, restart the VM's time service", "Signatures are good for five minutes to either side"},
 		[]string{"the same machine's other calls succeed at the same time"}, nil,
 	},
 	incident.WrongPartitionOrRegion: {
 		"is used in a partition or Region where it cannot work",
-		[]string{"Check the Region and endpoint that the program uses: aws configure list; echo $AWS_REGION", "For an opt-in Region: enable it, and let STS issue version 2 tokens (aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token) or use a regional STS endpoint", "aws, aws-cn and aws-us-gov share no credentials"},
+		[]string{"Check the Region and endpoint that the program uses: `aws configure list`; `echo $AWS_REGION`", "For an opt-in Region: enable it, and let STS issue version 2 tokens (`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token`) or use a regional STS endpoint", "aws, aws-cn and aws-us-gov share no credentials"},
 		[]string{"the same key fails at home as well: then it is dead"}, nil,
 	},
 	incident.SessionTokenMissing: {
 		"is used without the session token that belongs to it",
-		[]string{"Set all three: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; an ASIA key is nothing without the last", "Look for a stale aws_session_token in ~/.aws/credentials, or variables that override one another: aws configure list"},
+		[]string{"Set all three: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; an ASIA key is nothing without the last", "Look for a stale aws_session_token in ~/.aws/credentials, or variables that override one another: `aws configure list`"},
 		[]string{"the key fails everywhere: then it was cut off or has expired"}, nil,
 	},
 	incident.MalformedCredentials: {
 		"is used with a secret or token that AWS refuses",
-		[]string{"Check the secret: was it cut, escaped or given a line break on its way?", "Check that key and secret belong together: aws sts get-caller-identity", "If something signs by itself: compare with the SDK's signature (aws --debug)"},
+		[]string{"Check the secret: was it cut, escaped or given a line break on its way?", "Check that key and secret belong together: `aws sts get-caller-identity`", "If something signs by itself: compare with the SDK's signature (`aws --debug`)"},
 		[]string{"many different secrets are tried: then somebody guesses"}, nil,
 	},
 	incident.ProviderRemoved: {
 		"can no longer be federated into, since its identity provider is gone",
-		[]string{"Create the provider again: aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com", "Or take the role out of use, and tell those who still ask for it"},
+		[]string{"Create the provider again: `aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com`", "Or take the role out of use, and tell those who still ask for it"},
 		[]string{"nobody known removed the provider: then a compromise until explained"}, nil,
 	},
 	incident.OrphanedPrincipal: {
 		"trusts an identity that was deleted; one of the same name is another",
-		[]string{"Save the trust policy again with the identity's ARN: aws iam get-role --role-name {name}; " + revert, "When an identity must be created anew, save the trust policies that name it in the same change"},
+		[]string{"Save the trust policy again with the identity's ARN: `aws iam get-role --role-name {name}`; " + revert, "When an identity must be created anew, save the trust policies that name it in the same change"},
 		[]string{"the caller is refused elsewhere too: then it lost its own permissions"}, nil,
 	},
 	incident.ImplicitDeny: {
 		"makes calls that no policy allows",
-		[]string{"See what is missing: aws iam simulate-principal-policy --policy-source-arn {arn} --action-names ACTION", "If it lost the right: attach the policy again; if it never had it: grant it, or stop the call"},
+		[]string{"See what is missing: `aws iam simulate-principal-policy --policy-source-arn {arn} --action-names ACTION`", "If it lost the right: attach the policy again; if it never had it: grant it, or stop the call"},
 		[]string{"the denied calls are many, different, and from a new network: then somebody tries what the key can do", "an explicit deny appears: then it was cut off"}, nil,
 	},
 	incident.RoleNotPropagated: {
 		"was used before it was known everywhere",
-		[]string{"Wait some ten seconds after creating it, and retry with backoff (aws iam wait role-exists --role-name {name})"},
+		[]string{"Wait some ten seconds after creating it, and retry with backoff (`aws iam wait role-exists --role-name {name}`)"},
 		[]string{"it is still refused after minutes: then its trust policy is wrong"}, nil,
 	},
 
@@ -333,7 +349,7 @@ var advices = map[incident.Cause]advice{
 
 	incident.UnexplainedFailures: {
 		"fails, and nothing known explains it",
-		[]string{"Find who issued the key: aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={key}", "Ask the owner: was it rotated, was its session token left out, is it the right account?", "Look for cut-offs in other Regions and in the management account"},
+		[]string{"Find who issued the key: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={key}`", "Ask the owner: was it rotated, was its session token left out, is it the right account?", "Look for cut-offs in other Regions and in the management account"},
 		[]string{"the issuance: past its expiration it is expiry", "a revocation, deletion or trust change within the hour before: then a compromise until explained", "a recurring interval: then a refresh bug", "use of the same key from a new network: then a compromise"}, nil,
 	},
 	incident.UnexplainedRevocation: {
@@ -348,7 +364,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.UnexplainedTrustChange: {
 		"had its trust policy changed in a way that asks for a look",
-		[]string{askActor, "Compare with what was meant: aws iam get-role --role-name {name}", listThem},
+		[]string{askActor, "Compare with what was meant: `aws iam get-role --role-name {name}`", listThem},
 		[]string{cleared, "it admits strangers: then a compromise", "AssumeRole calls that are refused within the hour"}, []string{"T1098.003"},
 	},
 }
