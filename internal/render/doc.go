@@ -1,5 +1,6 @@
-// Package render writes findings for those who read them: people (Text),
-// scripts (JSON) and security data lakes (OCSF).
+// Package render writes findings for those who read them: people at a terminal
+// (Text), by mail (Email) and in a chat (Chat), scripts (JSON) and security data
+// lakes (OCSF).
 //
 // The same finding gives the same bytes. Names and facts in a finding may have
 // been chosen by an attacker; whatever they hold, no form lets a terminal act

@@ -10,9 +10,11 @@ import (
 
 // harmful reports whether a terminal, or an eye, may take r for something else
 // than a character: control characters, which start escape sequences, and
-// format characters, which reorder or hide the text around them.
+// format characters, which reorder or hide the text around them. Code points
+// that are no characters are among them, since queues refuse messages with them.
 func harmful(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == utf8.RuneError
+	return unicode.IsControl(r) || r == utf8.RuneError ||
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point)
 }
 
 // Printable returns s with harmful characters written as escapes, on one line.

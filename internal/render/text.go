@@ -189,16 +189,20 @@ func (t *text) origin(indent string, e incident.Evidence) {
 func (t *text) known(f incident.Finding) {
 	if i := f.Interval; i != nil {
 		t.section("Rhythm")
-		s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, span(i.Period), span(i.Jitter))
-		if !i.NextExpected.IsZero() {
-			s += ", next expected at " + i.NextExpected.UTC().Format(clock)
-		}
-		t.paragraph("    ", s)
+		t.paragraph("    ", rhythm(*i))
 	}
 	if b := f.BlastRadius; b != nil {
 		t.section("Reach")
 		t.paragraph("    ", reach(*b))
 	}
+}
+
+func rhythm(i incident.Interval) string {
+	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, span(i.Period), span(i.Jitter))
+	if !i.NextExpected.IsZero() {
+		s += ", next expected at " + i.NextExpected.UTC().Format(clock)
+	}
+	return s
 }
 
 func reach(b incident.BlastRadius) string {
@@ -283,11 +287,17 @@ func (t *text) paragraph(prefix, s string) { t.WriteString(Paragraph(prefix, s))
 // Paragraph is s after a prefix, harmless and broken into lines of 80 columns,
 // the further ones beneath its beginning.
 func Paragraph(prefix, s string) string {
+	return fold(prefix, words(Printable(s)), width)
+}
+
+// fold writes words after a prefix, in lines of the given width, the further
+// ones beneath the first word.
+func fold(prefix string, words []string, width int) string {
 	var b strings.Builder
 	b.WriteString(prefix)
 	indent := utf8.RuneCountInString(prefix)
 	column := indent
-	for i, word := range words(Printable(s)) {
+	for i, word := range words {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
