@@ -318,7 +318,7 @@ func (v *view) elsewhereTaint(a incident.Actor, sig *incident.Signal) string {
 	if a.AccessKeyID == "" {
 		return ""
 	}
-	for _, e := range v.elsewhere(a.AccessKeyID) {
+	for _, e := range v.elsewhere(a.Principal, a.AccessKeyID) {
 		if e.rule == "instance_session_elsewhere" || e.rule == "key_in_two_places" {
 			if e.use.First.Sub(sig.Time).Abs() <= 24*time.Hour {
 				return "the key of " + callerName(a) + " was used from two places"

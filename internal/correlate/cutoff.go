@@ -243,7 +243,7 @@ func (v *view) isRotation(cu *cut) bool {
 			continue
 		}
 		home := v.networksWithout(made.Key, cu.sig.Time)
-		for _, u := range v.usesOfKey(made.Key) {
+		for _, u := range v.usesOfKey(v.who, made.Key) {
 			if u.First.Before(cu.sig.Time) && (len(home) == 0 || home[u.Network] || lineage.InsideAWS(u.SourceIP)) {
 				return true
 			}

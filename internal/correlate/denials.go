@@ -108,7 +108,7 @@ func (v *view) afterCut(cu *cut, denied []*incident.Signal) {
 		}
 		at[how] = append(at[how], sig)
 	}
-	if cu.reach == deniesCalls {
+	if cu.reach == deniesCalls && cu.expl.explains() {
 		v.evading(cu, "evaded_new_network", "network", within(at[newNetwork], cu.sig.Time, evasionSpan))
 		v.evading(cu, "evaded_new_client", "client", within(at[newClient], cu.sig.Time, evasionSpan))
 	} else {

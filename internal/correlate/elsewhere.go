@@ -30,7 +30,7 @@ func (v *view) elsewhereUse() {
 			continue
 		}
 		seen[u.AccessKeyID] = true
-		for _, s := range v.elsewhere(u.AccessKeyID) {
+		for _, s := range v.elsewhere(v.who, u.AccessKeyID) {
 			if v.rotation && s.use.Service == "iam.amazonaws.com" {
 				continue // whoever looks after the keys sits elsewhere
 			}
@@ -51,13 +51,26 @@ func (v *view) elsewhereUse() {
 // elsewhere lists the sightings of one key away from home, the gravest of each
 // network. Home is where the key was first used, and whatever the subject was
 // used to before. Services and private addresses are never elsewhere.
-func (v *view) elsewhere(key string) []sighting {
-	uses := slices.DeleteFunc(v.usesOfKey(key), func(u incident.Use) bool {
+func (v *view) elsewhere(who incident.Principal, key string) []sighting {
+	uses := slices.DeleteFunc(v.usesOfKey(who, key), func(u incident.Use) bool {
 		return u.Network == "" || lineage.InsideAWS(u.SourceIP) || v.trusted(u.SourceIP)
 	})
-	if len(uses) < 2 {
-		return nil
+	sessions := map[string][]incident.Use{}
+	for _, u := range uses {
+		id := u.SessionName + "|" + u.IssuedAt.UTC().Format(time.RFC3339)
+		sessions[id] = append(sessions[id], u)
 	}
+	var out []sighting
+	for _, id := range sortedKeys(sessions) {
+		if len(sessions[id]) > 1 {
+			out = append(out, v.strays(sessions[id])...)
+		}
+	}
+	return out
+}
+
+// strays lists the sightings among the uses of one session with one key.
+func (v *view) strays(uses []incident.Use) []sighting {
 	home := []incident.Use{}
 	clients := map[string]bool{}
 	usual := map[string]bool{uses[0].Network: true}
@@ -134,7 +147,7 @@ func roaming(u incident.Use) bool { return strings.Contains(u.Credentials, ":fun
 // got itself, around a containment and from where it never was.
 func (v *view) afterContainment() {
 	for _, cu := range v.cuts {
-		if cu.reach == deniesAssume || cu.expl.standing == tainted || cu.sig.Kind == incident.RoleDeleted || cu.sig.Kind == incident.UserDeleted || v.rotated(cu) {
+		if cu.reach == deniesAssume || !cu.expl.explains() || cu.sig.Kind == incident.RoleDeleted || cu.sig.Kind == incident.UserDeleted || v.rotated(cu) {
 			continue
 		}
 		pr := v.usualFor(v.who, cu.sig.Time)

@@ -116,7 +116,7 @@ var explained = []struct {
 // meaning of the code, then which came first, the key's end or a cut.
 func (v *view) attribute(sig *incident.Signal) failure {
 	f := failure{sig: sig}
-	f.is, _ = v.graph.Issued(sig.Key, sig.Time)
+	f.is, _ = v.graph.IssuedTo(v.who, sig.Key, sig.Time)
 	if f.why = byText(sig); f.why != nothing {
 		return f
 	}
@@ -357,7 +357,7 @@ func (v *view) misuse(f failure) why {
 // worksAround reports whether the key that failed was used with success
 // afterwards: then it was not dead.
 func (v *view) worksAround(sig *incident.Signal) bool {
-	for _, u := range v.usesOfKey(sig.Key) {
+	for _, u := range v.usesOfKey(v.who, sig.Key) {
 		if u.Last.After(sig.Time) {
 			return true
 		}
@@ -366,7 +366,7 @@ func (v *view) worksAround(sig *incident.Signal) bool {
 }
 
 func (v *view) worksIn(sig *incident.Signal, region string) bool {
-	return slices.ContainsFunc(v.usesOfKey(sig.Key), func(u incident.Use) bool { return u.Region == region })
+	return slices.ContainsFunc(v.usesOfKey(v.who, sig.Key), func(u incident.Use) bool { return u.Region == region })
 }
 
 // homeElsewhere reports whether the subject is at work, but never in the Region
@@ -460,7 +460,7 @@ func refreshable(f failure) bool {
 
 func (v *view) beats(list []*incident.Signal, workload string) bool {
 	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
-	if !ok || !v.livesBetween(r, list) || !dominant(r, list) {
+	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) {
 		return false
 	}
 	rule := Rule("refresh_rhythm")
@@ -479,6 +479,10 @@ func (v *view) beats(list []*incident.Signal, workload string) bool {
 	v.add(rule, fmt.Sprintf("failures recur every %s%s: %d times so far", span(r.Period), words, r.Beats), on...)
 	return true
 }
+
+// minPeriod is the shortest rhythm that is no mere retrying: two thirds of the
+// shortest lifetime that AWS hands out.
+const minPeriod = 10 * time.Minute
 
 // dominant reports whether the rhythm accounts for most of what fails: in a
 // stream of many random failures some always keep a beat. A third of noise is
@@ -530,7 +534,7 @@ func (v *view) unexplained(plain, early []failure) {
 		list = slices.DeleteFunc(list, func(s *incident.Signal) bool { return v.onBeat(s.Time) })
 	}
 	for _, run := range runs(signalsOf(early), v.settings.Thresholds.Quiet) {
-		is, _ := v.graph.Issued(run[0].Key, run[0].Time)
+		is, _ := v.graph.IssuedTo(v.who, run[0].Key, run[0].Time)
 		v.add("died_early", fmt.Sprintf("%s failed with key %s, which was good until %s", calls(total(run)), run[0].Key, clock(is.ExpiresAt)), run...)
 	}
 	slices.SortFunc(list, compareSignals)

@@ -231,7 +231,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 		r.LiveSessions++
 		r.Until = later(r.Until, is.ExpiresAt)
 		who[sessionName(is)] = true
-		for _, u := range v.usesOfKey(is.AccessKeyID) {
+		for _, u := range v.usesOfKey(v.who, is.AccessKeyID) {
 			services[u.Service] = u.Service != ""
 		}
 	}

@@ -54,7 +54,7 @@ func (v *view) exposed(sig *incident.Signal) {
 		where = orWord(sig.Exposure.Where, where)
 	}
 	fact := fmt.Sprintf("a %s of %s was written to %s", what, keyOr(sig, v.who.Name), where)
-	if is, ok := v.graph.Issued(sig.Key, sig.Time); ok && is.Expired(sig.Time) {
+	if is, ok := v.graph.IssuedTo(v.who, sig.Key, sig.Time); ok && is.Expired(sig.Time) {
 		v.add("expired_token_exposed", fact+" after it had expired", sig)
 		return
 	}
@@ -107,7 +107,7 @@ func (v *view) addedByStranger(sig *incident.Signal, fact string, deeds map[stri
 func (v *view) usedSince(sig *incident.Signal) {
 	uses, until := v.usesOf(v.who), sig.Time
 	if sig.Key != "" {
-		uses, until = v.usesOfKey(sig.Key), v.end.at
+		uses, until = v.usesOfKey(v.who, sig.Key), v.end.at
 	}
 	home := v.networksWithout(sig.Key, until)
 	for _, u := range uses {

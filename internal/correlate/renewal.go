@@ -99,7 +99,7 @@ func (v *view) overdue(c clockwork) bool {
 
 func (v *view) lastUse(is lineage.Issuance) incident.Use {
 	var last incident.Use
-	for _, u := range v.usesOfKey(is.AccessKeyID) {
+	for _, u := range v.usesOfKey(v.who, is.AccessKeyID) {
 		if u.Last.After(last.Last) {
 			last = u
 		}

@@ -111,7 +111,11 @@ func (v *view) seen(sig *incident.Signal) bool { return v.end.includes(sig.Time,
 // usesOf are a principal's uses that had begun, none reaching past the cursor.
 func (v *view) usesOf(p incident.Principal) []incident.Use { return v.begun(v.uses[p.Key()]) }
 
-func (v *view) usesOfKey(id string) []incident.Use { return v.begun(v.keyUses[id]) }
+// usesOfKey are the uses of a key by a principal. The id alone is no identity:
+// temporary ids come again (aws-facts 7).
+func (v *view) usesOfKey(who incident.Principal, id string) []incident.Use {
+	return v.begun(v.keyUses[who.Key()+"|"+id])
+}
 
 func (v *view) begun(uses []incident.Use) []incident.Use {
 	n, _ := slices.BinarySearchFunc(uses, v.end.at, func(u incident.Use, t time.Time) int {

@@ -27,7 +27,7 @@ type world struct {
 	taken     map[string][]*incident.Signal          // credentials that a principal got itself, by its Principal.Key
 	marked    map[string][]*incident.Signal          // signs of compromise, by the subject's Principal.Key
 	uses      map[string][]incident.Use              // by Principal.Key, by First
-	keyUses   map[string][]incident.Use              // by access key id, by First
+	keyUses   map[string][]incident.Use              // by Principal.Key and access key id, by First
 	providers map[string][]*incident.Signal          // by lineage.ProviderHost
 	policies  map[string][]*incident.Signal          // what was written to a managed policy, by ARN
 	told      map[*incident.Signal]bool              // provider changes told by the findings of roles
@@ -69,7 +69,8 @@ func newWorld(e Evidence, s incident.Settings) *world {
 		u := uses[k]
 		w.uses[u.Principal.Key()] = append(w.uses[u.Principal.Key()], u)
 		if u.AccessKeyID != "" {
-			w.keyUses[u.AccessKeyID] = append(w.keyUses[u.AccessKeyID], u)
+			id := u.Principal.Key() + "|" + u.AccessKeyID
+			w.keyUses[id] = append(w.keyUses[id], u)
 		}
 		w.last = later(w.last, u.Last)
 	}

@@ -31,6 +31,9 @@ const (
 	// Chain: eight beats or more, of which a chain at one period explains more
 	// than chance would.
 	Chain Method = "chain"
+	// Anchored: six beats or more whose gaps are all whole multiples of a
+	// credential lifetime.
+	Anchored Method = "anchored to a lifetime"
 )
 
 // Rhythm is a period that events keep.
@@ -77,7 +80,10 @@ func Find(times []time.Time, o Options) (Rhythm, bool) {
 	at := offsets(all)
 	c, ok := clean(at, o)
 	if !ok {
-		c, ok = chained(at, o)
+		c, ok = anchored(at, o)
+	}
+	if !ok {
+		c, ok = chained(at)
 	}
 	if !ok {
 		return Rhythm{}, false

@@ -274,6 +274,21 @@ func (g *Graph) Issued(key string, t time.Time) (Issuance, bool) {
 	return Issuance{}, false
 }
 
+// IssuedTo is Issued among the credentials of one principal, as far as that is a
+// role, a user or an account.
+func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (Issuance, bool) {
+	if !resolved(p) {
+		return g.Issued(key, t)
+	}
+	list := g.issued[key]
+	for i := len(list) - 1; i >= 0; i-- {
+		if !list[i].IssuedAt.After(t) && list[i].Owner.Same(p) {
+			return list[i], true
+		}
+	}
+	return Issuance{}, false
+}
+
 // Owner is whose credentials a key is, or was at t.
 func (g *Graph) Owner(key string, t time.Time) (incident.Principal, bool) {
 	if is, ok := g.Issued(key, t); ok && resolved(is.Owner) {
