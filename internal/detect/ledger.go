@@ -2,39 +2,23 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/store"
 )
 
 // ErrConflict says that a case was changed by somebody else since it was read.
 // Nothing was kept; read again and decide again.
-var ErrConflict = errors.New("a case changed since it was read")
+var ErrConflict = store.ErrConflict
 
-// Case is an incident's finding as it is kept, with what is needed to revise it.
-type Case struct {
-	Finding incident.Finding
-	// Version grows by one with every commit of the case; 0 means that it is
-	// not kept yet.
-	Version int64
-	// SupersededBy is the id of the case that took this one over, when a later
-	// event showed that its subject is another; empty otherwise.
-	SupersededBy string
-	// Due is when time alone may change the case: it settles, resolves, or a
-	// silence becomes telling. Zero means never.
-	Due time.Time
-}
-
-// Commit is what one decision writes.
-type Commit struct {
-	Signals []incident.Signal
-	Uses    []incident.Use
-	Cases   []Case
-	// Recheck is when the evidence should be looked at again, since what came
-	// late may have changed what it means; zero means never.
-	Recheck time.Time
-}
+type (
+	// Case is an incident's finding as it is kept, with what is needed to
+	// revise it.
+	Case = store.Case
+	// Commit is what one decision writes.
+	Commit = store.Commit
+)
 
 // Ledger keeps cases next to the evidence. The package storetest is this
 // contract as tests.

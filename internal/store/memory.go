@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
-	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // Memory is a store in the memory of the process. It is safe for concurrent
@@ -24,6 +23,7 @@ type Memory struct {
 	uses    map[string]*heldUse
 	nodes   map[string]*node
 	all     *node // every item; it has no limits of its own
+	ledger  ledger
 }
 
 // NewMemory returns an empty store.
@@ -33,6 +33,7 @@ func NewMemory(limits Limits) *Memory {
 		signals: map[eventKey][]*heldSignal{},
 		uses:    map[string]*heldUse{},
 		nodes:   map[string]*node{},
+		ledger:  ledger{cases: map[string]map[string]Case{}},
 	}
 }
 
@@ -64,6 +65,10 @@ type heldUse struct {
 func (m *Memory) Put(_ context.Context, signals []incident.Signal, uses []incident.Use) (Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.put(signals, uses), nil
+}
+
+func (m *Memory) put(signals []incident.Signal, uses []incident.Use) Outcome {
 	m.all = nil
 	var out Outcome
 	for _, s := range signals {
@@ -72,7 +77,7 @@ func (m *Memory) Put(_ context.Context, signals []incident.Signal, uses []incide
 	for _, u := range uses {
 		m.putUse(u)
 	}
-	return out, nil
+	return out
 }
 
 func (m *Memory) putSignal(s incident.Signal) Outcome {
@@ -86,10 +91,7 @@ func (m *Memory) putSignal(s incident.Signal) Outcome {
 	}
 	m.signals[key] = append(versions, held)
 	m.arrived = append(m.arrived, held)
-	names := lineage.Nodes(s)
-	if len(names) == 0 {
-		names = []string{accountNode(s.Account)}
-	}
+	names := SignalNodes(s)
 	held.nodes = len(names)
 	for _, name := range names {
 		n := m.node(name)
@@ -113,10 +115,7 @@ func (m *Memory) putUse(u incident.Use) {
 	}
 	held := &heldUse{Use: u, key: key, hash: hash(key)}
 	m.uses[key] = held
-	names := lineage.UseNodes(u)
-	if len(names) == 0 {
-		names = []string{accountNode(u.Account)}
-	}
+	names := UseNodes(u)
 	held.nodes = len(names)
 	for _, name := range names {
 		n := m.node(name)
@@ -125,11 +124,6 @@ func (m *Memory) putUse(u incident.Use) {
 			m.trimUses(n)
 		}
 	}
-}
-
-// accountNode holds what concerns nobody in particular.
-func accountNode(account string) string {
-	return incident.Principal{Type: incident.Account, Account: account, Name: account}.Key()
 }
 
 func (m *Memory) node(name string) *node {

@@ -20,14 +20,14 @@ func (m *Memory) Signals(_ context.Context, q Query) (Page[incident.Signal], err
 	if err != nil {
 		return Page[incident.Signal]{}, err
 	}
-	page := Page[incident.Signal]{Items: make([]incident.Signal, 0, min(q.limit(), len(n.signals)-from))}
+	page := Page[incident.Signal]{Items: make([]incident.Signal, 0, min(q.PageSize(), len(n.signals)-from))}
 	var last *heldSignal
 	for _, s := range n.signals[from:] {
-		if m.limits.expired(s.Time, q.Now) {
+		if m.limits.Expired(s.Time, q.Now) {
 			continue
 		}
-		if len(page.Items) == q.limit() {
-			page.Next = position(last)
+		if len(page.Items) == q.PageSize() {
+			page.Next = last.position()
 			return page, nil
 		}
 		page.Items = append(page.Items, s.Signal)
@@ -49,19 +49,32 @@ func startSignal(list []*heldSignal, q Query) (int, error) {
 	return sort.Search(len(list), func(i int) bool { return compareHeld(list[i], after) > 0 }), nil
 }
 
-// position is the place of a signal in a list, as the next page needs it.
-func position(s *heldSignal) string {
-	return fmt.Sprintf("%d %d %q %q %q", s.Time.Unix(), s.Time.Nanosecond(), s.Account, s.ID, s.form())
+// Position is the After of a page of signals that comes after s.
+func Position(s incident.Signal) string {
+	return (&heldSignal{Signal: s}).position()
+}
+
+func (h *heldSignal) position() string {
+	return fmt.Sprintf("%d %d %q %q %q", h.Time.Unix(), h.Time.Nanosecond(), h.Account, h.ID, h.form())
+}
+
+// PositionTime is the time of the signal that a page comes after.
+func PositionTime(after string) (time.Time, error) {
+	h, err := parsePosition(after)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return h.Time, nil
 }
 
 func parsePosition(token string) (*heldSignal, error) {
 	var sec, nsec int64
-	s := &heldSignal{}
-	if _, err := fmt.Sscanf(token, "%d %d %q %q %q", &sec, &nsec, &s.Account, &s.ID, &s.canonical); err != nil {
+	h := &heldSignal{}
+	if _, err := fmt.Sscanf(token, "%d %d %q %q %q", &sec, &nsec, &h.Account, &h.ID, &h.canonical); err != nil {
 		return nil, fmt.Errorf("read signals: page token: %w", err)
 	}
-	s.Time = time.Unix(sec, nsec).UTC()
-	return s, nil
+	h.Time = time.Unix(sec, nsec).UTC()
+	return h, nil
 }
 
 // Uses returns a page of uses, in the order of their keys.
@@ -73,10 +86,10 @@ func (m *Memory) Uses(_ context.Context, q Query) (Page[incident.Use], error) {
 	last := ""
 	from := sort.Search(len(n.uses), func(i int) bool { return n.uses[i].key > q.After })
 	for _, u := range n.uses[from:] {
-		if u.Last.Before(q.Since) || m.limits.expired(u.Last, q.Now) {
+		if u.Last.Before(q.Since) || m.limits.Expired(u.Last, q.Now) {
 			continue
 		}
-		if len(page.Items) == q.limit() {
+		if len(page.Items) == q.PageSize() {
 			page.Next = last
 			return page, nil
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // Query selects what is read.
@@ -28,11 +29,32 @@ type Query struct {
 	After string
 }
 
+// SignalNodes are the nodes that a signal is filed under, never none: what
+// concerns nobody in particular is filed under its account.
+func SignalNodes(s incident.Signal) []string {
+	if nodes := lineage.Nodes(s); len(nodes) > 0 {
+		return nodes
+	}
+	return []string{accountNode(s.Account)}
+}
+
+// UseNodes are the nodes that a use is filed under, never none.
+func UseNodes(u incident.Use) []string {
+	if nodes := lineage.UseNodes(u); len(nodes) > 0 {
+		return nodes
+	}
+	return []string{accountNode(u.Account)}
+}
+
+func accountNode(account string) string {
+	return incident.Principal{Type: incident.Account, Account: account, Name: account}.Key()
+}
+
 // DefaultPage is how many items a page holds where a query does not say.
 const DefaultPage = 1000
 
-// limit is the page's size.
-func (q Query) limit() int {
+// PageSize is the most items of a page.
+func (q Query) PageSize() int {
 	if q.Limit <= 0 {
 		return DefaultPage
 	}
@@ -85,9 +107,9 @@ func DefaultLimits() Limits {
 	return Limits{SignalsPerHour: 4000, Uses: 20_000}
 }
 
-// expired reports whether something that last happened at t is past its
-// retention.
-func (l Limits) expired(t, now time.Time) bool {
+// Expired reports whether something that last happened at t is past its
+// retention at now.
+func (l Limits) Expired(t, now time.Time) bool {
 	return l.Retention > 0 && !now.IsZero() && !t.Add(l.Retention).After(now)
 }
 
