@@ -23,16 +23,32 @@ type Baseline struct {
 }
 
 const (
-	// learnRate weighs the newest bin: half of what the baseline knows is from
-	// the last eight hours, so that a working day's load is known by its end
-	// and not forgotten over night.
-	learnRate = 1.0 / 144
+	// memory is over how many bins the moments are averaged, three days of
+	// them: a variance needs that many to be known, and a working day's load is
+	// not forgotten over night.
+	memory = 3 * 24 * 12
 
 	// priorMean and priorSquare stand for a key without history: a failure in
-	// twenty bins.
+	// twenty bins. They count as much as priorBins of its own.
 	priorMean   = 0.05
 	priorSquare = priorMean + 0.02
+	priorBins   = 24
 )
+
+// weight is how many bins the moments rest on.
+func (b Baseline) weight() float64 { return min(memory-1, float64(b.Bins)+priorBins) }
+
+// rate is the weight of the next bin.
+func (b Baseline) rate() float32 { return float32(1 / (b.weight() + 1)) }
+
+// keep is what a number of bins without failures leave of the moments. It is
+// what as many calls of Learn would leave.
+func (b Baseline) keep(bins uint32) float32 {
+	weight := b.weight()
+	young := min(float64(bins), memory-1-weight)
+	old := float64(bins) - young
+	return float32(weight / (weight + young) * math.Exp(old*math.Log1p(-1.0/memory)))
+}
 
 // Advance learns that there were no failures from Next up to bin, which is
 // left for Learn. Bins before Next are ignored.
@@ -41,8 +57,7 @@ func (b *Baseline) Advance(bin uint32) {
 	if bin <= b.Next {
 		return
 	}
-	quiet := float64(bin - b.Next)
-	keep := float32(math.Exp(quiet * math.Log1p(-learnRate)))
+	keep := b.keep(bin - b.Next)
 	b.Mean *= keep
 	b.Square *= keep
 	b.Bins += bin - b.Next
@@ -57,9 +72,9 @@ func (b *Baseline) Learn(bin uint32, count, floor int) {
 	if bin < b.Next {
 		return
 	}
-	x := float32(min(count, b.limit(floor)))
-	b.Mean += learnRate * (x - b.Mean)
-	b.Square += learnRate * (x*x - b.Square)
+	x, rate := float32(min(count, b.limit(floor))), b.rate()
+	b.Mean += rate * (x - b.Mean)
+	b.Square += rate * (x*x - b.Square)
 	b.Bins++
 	b.Next = bin + 1
 }

@@ -1,148 +1,23 @@
 package interval
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
 
 // chain is a subset of beats that lie whole periods apart.
 type chain struct {
-	period, jitter float64
-	members        []int // indices of beats
-	steps          []int // periods since the first member
+	period, jitter float64 // seconds
+	members        []int   // indices of beats
+	steps          []int   // periods since the first member
 	score          float64
 	method         Method
 }
 
 // hitShare is the share of expected beats that came.
 func (c chain) hitShare() float64 {
-	expected := c.steps[len(c.steps)-1] + 1
-	return float64(len(c.members)) / float64(expected)
-}
-
-// maxStep is how many periods a chain may cross without a beat.
-const maxStep = 3
-
-// minPeriod is the shortest period looked for: below it beats merge.
-const minPeriod = 240
-
-// chained looks for the period whose chain of beats is least like chance.
-//
-// For each period that a gap suggests, the chain with the largest
-// log-likelihood ratio is found by dynamic programming: each link adds the log
-// of how much denser beats of that period lie at this distance than beats of a
-// Poisson stream of the same rate would. Beats outside the chain are noise.
-func chained(at []float64, o Options) (chain, bool) {
-	n := len(at)
-	if n < 8 {
-		return chain{}, false
-	}
-	best, llr := chain{}, math.Inf(-1)
-	rate := float64(n-1) / at[n-1]
-	for _, p := range candidates(at) {
-		for _, sigma := range []float64{0.01, 0.03, 0.07} {
-			c, s := link(at, p, sigma, rate)
-			if s > llr && len(c.members) >= 6 {
-				best, llr = c, s
-			}
-		}
-	}
-	if llr < threshold(n) {
-		return chain{}, false
-	}
-	best.refit(at)
-	best.method = Chain
-	best.score = 3 + (llr-threshold(n))/math.Ln10
-	return best, true
-}
-
-// threshold is the log-likelihood ratio that one stream in a thousand without
-// a rhythm reaches.
-func threshold(n int) float64 { return 14 + 0.1*float64(n) }
-
-// candidates are the periods that gaps of up to three beats suggest, thinned
-// to one a percent.
-func candidates(at []float64) []float64 {
-	var all []float64
-	for i := range at {
-		for lag := 1; lag <= 3 && i+lag < len(at); lag++ {
-			d := at[i+lag] - at[i]
-			for k := 1.0; k <= maxStep; k++ {
-				if d/k >= minPeriod {
-					all = append(all, d/k)
-				}
-			}
-		}
-	}
-	slices.Sort(all)
-	return thin(all)
-}
-
-func thin(all []float64) []float64 {
-	var out []float64
-	for _, p := range all {
-		if len(out) == 0 || p > out[len(out)-1]*1.005 {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// link finds the best chain of period p with relative jitter sigma.
-func link(at []float64, p, sigma, rate float64) (chain, float64) {
-	n := len(at)
-	total := make([]float64, n)
-	from := make([]int, n)
-	step := make([]int, n)
-	first := 0
-	best := 0
-	for j := range at {
-		from[j] = -1
-		for at[j]-at[first] > (maxStep+0.5)*p {
-			first++
-		}
-		for i := first; i < j; i++ {
-			gain, k := gain(at[j]-at[i], p, sigma, rate)
-			if k > 0 && total[i]+gain > total[j] {
-				total[j], from[j], step[j] = total[i]+gain, i, k
-			}
-		}
-		if total[j] > total[best] {
-			best = j
-		}
-	}
-	return unroll(best, from, step), total[best]
-}
-
-// gain is what a link over distance d adds to the log-likelihood ratio, and
-// how many periods it crosses; 0 periods if it is no link.
-func gain(d, p, sigma, rate float64) (float64, int) {
-	k := math.Round(d / p)
-	if k < 1 || k > maxStep {
-		return 0, 0
-	}
-	s := sigma * p * math.Sqrt(k)
-	z := (d - k*p) / s
-	if abs(z) > 4 {
-		return 0, 0
-	}
-	return math.Log(0.6) + (k-1)*math.Log(0.4) - math.Log(s*math.Sqrt(2*math.Pi)*rate) - z*z/2, int(k)
-}
-
-func unroll(last int, from, step []int) chain {
-	var c chain
-	for i := last; i >= 0; i = from[i] {
-		c.members = append(c.members, i)
-		c.steps = append(c.steps, step[i])
-	}
-	slices.Reverse(c.members)
-	slices.Reverse(c.steps)
-	sum := 0
-	for i, k := range c.steps {
-		sum += k
-		c.steps[i] = sum
-	}
-	return c
+	return float64(len(c.members)) / float64(c.steps[len(c.steps)-1]+1)
 }
 
 // refit sets period and jitter from the chain's own links.
@@ -156,4 +31,370 @@ func (c *chain) refit(at []float64) {
 		sum += off * off / k
 	}
 	c.jitter = math.Sqrt(sum / float64(max(1, last)))
+}
+
+// then joins a later stretch, whose members count from the beat offset.
+func (c chain) then(later chain, at []float64, offset int) chain {
+	last := len(c.members) - 1
+	gap := at[later.members[0]+offset] - at[c.members[last]]
+	between := c.steps[last] + max(1, int(gap/c.period+0.5))
+	for i, m := range later.members {
+		c.members = append(c.members, m+offset)
+		c.steps = append(c.steps, between+later.steps[i])
+	}
+	return c
+}
+
+// A chain's score is a log-likelihood ratio. Take a beat that is expected k
+// periods P after another one, with a standard deviation of s, and a beat that
+// came at a distance of z*s from there. If beats keep the period, its density
+// is that of a normal distribution; if they do not, it is even over the period
+// around the expected time, times the number of beats m that lie there:
+//
+//	gain = -ln(s/P * sqrt(2 pi)) - z^2/2 - crowding*ln(m) - skipping*(k-1)
+//
+// The comparison is local: it asks where within a period a beat lies, never how
+// many there are, so that clusters and office hours do not look like rhythms.
+// Links add up, and the best chain for a period is found by dynamic
+// programming. Beats that no link reaches are noise and cost nothing.
+const (
+	// crowding is how much of ln(m) is charged. All of it would be right if m
+	// beats competed for every link; below one rhythms with noise are found
+	// more often at the same rate of false alarms.
+	crowding = 0.4
+	// skipping is the price of a beat that did not come.
+	skipping = 0.3
+	// maxStep is how many periods a link may cross.
+	maxStep = 8
+	// lookBack is how many beats a link may cross, noise included.
+	lookBack = 8
+	// minMembers is the shortest chain.
+	minMembers = 5
+	// minPeriod is the shortest period looked for, in seconds: below it beats
+	// merge.
+	minPeriod = 240
+)
+
+// tracker is one way to follow beats: how far they stray, and whether each
+// counts from the beat before (renewals) or all keep to a clock (schedules).
+type tracker struct {
+	sigma float64 // standard deviation of a beat, as a share of the period
+	// follow is the share of a beat's deviation that shifts the beats after
+	// it: all of it for renewals; for schedules the phase is an average.
+	follow float64
+	// need is the gain that tells a chain from chance.
+	need float64
+	// By steps less one: a link's gain at the expected time, by how much it
+	// falls with the square of the distance from there, in periods, and at
+	// what distance nothing is left.
+	gains, pull, reach []float64
+}
+
+// trackers spans the jitters that can be told from chance among n beats, the
+// coarse ones first.
+func trackers(n int) []tracker {
+	need := needs(n)
+	return []tracker{
+		newTracker(0.035, renewal, need[0]),
+		newTracker(0.08, renewal, need[1]),
+		newTracker(0.035, schedule, need[2]),
+		newTracker(0.08, schedule, need[3]),
+		newTracker(0.003, renewal, need[4]),
+		newTracker(0.012, renewal, need[5]),
+		newTracker(0.012, schedule, need[6]),
+	}
+}
+
+// coarse is how many trackers look at all periods.
+const coarse = 2
+
+// What a tracker's follow may be.
+const (
+	renewal  = 1
+	schedule = 0.2
+)
+
+func newTracker(sigma, follow, need float64) tracker {
+	t := tracker{sigma: sigma, follow: follow, need: need}
+	for k := 1; k <= maxStep; k++ {
+		s := t.spread(k)
+		gain := -math.Log(s*math.Sqrt(2*math.Pi)) - skipping*float64(k-1)
+		if gain <= 0 {
+			break
+		}
+		t.gains = append(t.gains, gain)
+		t.pull = append(t.pull, 1/(2*s*s))
+		t.reach = append(t.reach, s*math.Sqrt(2*gain))
+	}
+	return t
+}
+
+// spread is the standard deviation of a beat k periods after the last one.
+func (t tracker) spread(k int) float64 {
+	if t.follow == renewal {
+		return t.sigma * math.Sqrt(float64(k))
+	}
+	return t.sigma
+}
+
+// searcher holds what the search for the best chain of one stream needs.
+type searcher struct {
+	at     []float64
+	crowd  []float64 // crowding*ln(m) around each beat, for the current period
+	total  []float64 // gain of the best chain that ends at a beat
+	phase  []float64 // where that chain puts the beat
+	from   []int     // the beat before in that chain; -1 for none
+	step   []int     // periods since it
+	length []int     // beats in that chain
+}
+
+func newSearcher(at []float64) *searcher {
+	n := len(at)
+	return &searcher{
+		at: at, crowd: make([]float64, n), total: make([]float64, n), phase: make([]float64, n),
+		from: make([]int, n), step: make([]int, n), length: make([]int, n),
+	}
+}
+
+// chained looks for the period whose chain of beats is least like chance.
+func chained(at []float64) (chain, bool) {
+	if len(at) < minMembers {
+		return chain{}, false
+	}
+	best, ok := strongest(at)
+	if !ok || best.margin < 0 {
+		return chain{}, false
+	}
+	c := newSearcher(at).chainOf(best)
+	c = resumed(at, c, best.tracker)
+	c.method = Chain
+	c.score = thresholdDecades + best.margin/math.Ln10
+	return c, true
+}
+
+// resumeGain is what a further stretch of the same period needs to gain. The
+// period is known by then, so that it is less than a first stretch needs.
+const resumeGain = 7
+
+// resumed adds the stretches before and after c in which beats keep the same
+// period from another start, as they do when a workload was restarted.
+func resumed(at []float64, c chain, t tracker) chain {
+	first, last := c.members[0], c.members[len(c.members)-1]
+	if before, ok := stretch(at[:first], c.period, t); ok {
+		before = resumed(at[:first], before, t)
+		c = before.then(c, at, 0)
+	}
+	if after, ok := stretch(at[last+1:], c.period, t); ok {
+		after = resumed(at[last+1:], after, t)
+		c = c.then(after, at, last+1)
+	}
+	return c
+}
+
+// stretch is the best chain of a known period.
+func stretch(at []float64, period float64, t tracker) (chain, bool) {
+	if len(at) < minMembers {
+		return chain{}, false
+	}
+	s := newSearcher(at)
+	last, gain := s.link(period, t)
+	if gain < resumeGain {
+		return chain{}, false
+	}
+	c := s.chain(last)
+	c.period = period
+	return c, true
+}
+
+// strongest returns the trial whose chain exceeds what its tracker needs by
+// most, over all periods.
+//
+// All periods are looked at coarsely, and those that do best in detail: a tight
+// rhythm is a good one for a loose tracker too.
+func strongest(at []float64) (trial, bool) {
+	s := newSearcher(at)
+	periods := candidates(at)
+	all := trackers(len(at))
+	rough := s.trials(periods, all[:coarse])
+	tried := append(rough, s.trials(s.near(periods, rough), all)...)
+	if len(tried) == 0 {
+		return trial{}, false
+	}
+	return slices.MinFunc(tried, better), true
+}
+
+// trial is a period that was looked at, and by how much its best chain exceeds
+// what the tracker needs.
+type trial struct {
+	period, margin float64
+	tracker        tracker
+}
+
+// better orders trials, the best one first.
+func better(a, b trial) int {
+	return cmp.Or(cmp.Compare(b.margin, a.margin), cmp.Compare(a.period, b.period))
+}
+
+// trials looks for chains of the given periods.
+func (s *searcher) trials(periods []float64, trackers []tracker) []trial {
+	var out []trial
+	for _, t := range trackers {
+		for _, p := range thin(periods, t.sigma/2) {
+			if _, gain := s.link(p, t); gain > 0 {
+				out = append(out, trial{p, gain - t.need, t})
+			}
+		}
+	}
+	return out
+}
+
+// chainOf returns the chain that a trial found.
+func (s *searcher) chainOf(t trial) chain {
+	last, _ := s.link(t.period, t.tracker)
+	return s.chain(last)
+}
+
+const (
+	// promising is how many periods are looked at in detail,
+	promising = 5
+	// detail how far around each, as a share.
+	detail = 0.015
+)
+
+// near returns the periods close to those that the best trials' own chains
+// have.
+func (s *searcher) near(periods []float64, rough []trial) []float64 {
+	slices.SortFunc(rough, better)
+	var centers []float64
+	for _, t := range rough {
+		if len(centers) == promising {
+			break
+		}
+		if !closeTo(centers, t.period, 2*detail) {
+			centers = append(centers, s.chainOf(t).period)
+		}
+	}
+	out := slices.DeleteFunc(slices.Clone(periods), func(p float64) bool { return !closeTo(centers, p, detail) })
+	out = append(out, centers...)
+	slices.Sort(out)
+	return out
+}
+
+func closeTo(centers []float64, p, share float64) bool {
+	return slices.ContainsFunc(centers, func(c float64) bool { return abs(p/c-1) < share })
+}
+
+// candidates are the periods that gaps across up to three beats suggest, in
+// ascending order. Periods far from the usual gap are left out: shorter ones
+// would put hardly any two beats next to each other, longer ones leave most
+// beats unexplained.
+func candidates(at []float64) []float64 {
+	usual := median(gapsOf(at))
+	least, most := max(minPeriod, 0.35*usual), 3*usual
+	var all []float64
+	for lag := 1; lag <= 3; lag++ {
+		for i := 0; i+lag < len(at); i++ {
+			for k := 1; k <= 3; k++ {
+				if p := (at[i+lag] - at[i]) / float64(k); p >= least && p <= most {
+					all = append(all, p)
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func gapsOf(at []float64) []float64 {
+	gaps := make([]float64, len(at)-1)
+	for i := range gaps {
+		gaps[i] = at[i+1] - at[i]
+	}
+	return gaps
+}
+
+// thin leaves out periods that are closer than step, a share, to the one below.
+func thin(periods []float64, step float64) []float64 {
+	var out []float64
+	for _, p := range periods {
+		if len(out) == 0 || p > out[len(out)-1]*(1+step) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// link finds the best chain of period p: the beat that it ends at, and what it
+// gains.
+func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
+	s.count(p)
+	window := (float64(len(t.gains)) + 0.5) * p
+	first := 0
+	for j, at := range s.at {
+		for at-s.at[first] > window || j-first > lookBack {
+			first++
+		}
+		s.extend(first, j, p, t)
+		if s.total[j] > gain && s.length[j] >= minMembers {
+			last, gain = j, s.total[j]
+		}
+	}
+	return last, gain
+}
+
+// extend finds the best chain that ends at beat j and whose beat before that
+// is not before first.
+func (s *searcher) extend(first, j int, p float64, t tracker) {
+	at, best, from, step, shift := s.at[j], s.crowd[j], -1, 0, 0.0
+	for i := first; i < j; i++ {
+		d := (at - s.phase[i]) / p
+		k := int(d + 0.5)
+		if k < 1 || k > len(t.gains) {
+			continue
+		}
+		off := d - float64(k)
+		if off > t.reach[k-1] || -off > t.reach[k-1] {
+			continue
+		}
+		if total := s.total[i] + t.gains[k-1] - off*off*t.pull[k-1]; total > best {
+			best, from, step, shift = total, i, k, (1-t.follow)*off*p
+		}
+	}
+	s.from[j], s.step[j], s.length[j] = from, step, 1
+	s.total[j], s.phase[j] = best-s.crowd[j], at-shift
+	if from >= 0 {
+		s.length[j] = s.length[from] + 1
+	}
+}
+
+// count sets crowd for period p.
+func (s *searcher) count(p float64) {
+	lo, hi := 0, 0
+	for j, t := range s.at {
+		for s.at[lo] < t-p/2 {
+			lo++
+		}
+		for hi < len(s.at) && s.at[hi] <= t+p/2 {
+			hi++
+		}
+		s.crowd[j] = crowding * math.Log(float64(hi-lo))
+	}
+}
+
+// chain returns the best chain that ends at a beat, as link left it.
+func (s *searcher) chain(last int) chain {
+	var c chain
+	for i := last; i >= 0; i = s.from[i] {
+		c.members = append(c.members, i)
+		c.steps = append(c.steps, s.step[i])
+	}
+	slices.Reverse(c.members)
+	slices.Reverse(c.steps)
+	sum := 0
+	for i, k := range c.steps {
+		sum += k
+		c.steps[i] = sum
+	}
+	c.refit(s.at)
+	return c
 }
