@@ -67,6 +67,9 @@ func (v *view) listed(sig *incident.Signal) (explanation, bool) {
 // stack's owner; other services manage what is theirs.
 func (v *view) byService(sig *incident.Signal) (explanation, bool) {
 	a := sig.Actor
+	if sig.Operation == "iam:DeleteServiceLinkedRole" {
+		return explanation{service, 0.8, "the service agreed: a service-linked role that is in use cannot be deleted"}, true
+	}
 	name := a.InvokedBy
 	if a.Type == incident.Service && name == "" {
 		name = a.Name
@@ -305,7 +308,7 @@ func (v *view) auditUnexplained(sig *incident.Signal) bool {
 	}
 	av := v.see(s, v.end)
 	for _, known := range []func(*incident.Signal) (explanation, bool){av.listed, av.byService, av.byCreator, av.inWindow} {
-		if _, ok := known(sig); ok {
+		if e, ok := known(sig); ok && e.standing != responder {
 			return false
 		}
 	}

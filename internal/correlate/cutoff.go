@@ -233,7 +233,8 @@ func (v *view) judgeQuarantine(cu *cut) {
 }
 
 // isRotation reports whether a key was switched off after a replacement had
-// been created for the same user and used from where the user usually is.
+// been created for the same user and used from where the user usually is, or
+// created by the user there and used anywhere.
 func (v *view) isRotation(cu *cut) bool {
 	if cu.key == "" {
 		return false
@@ -243,8 +244,9 @@ func (v *view) isRotation(cu *cut) bool {
 			continue
 		}
 		home := v.networksWithout(made.Key, cu.sig.Time)
+		byItself := made.Actor.Same(v.who) && home[lineage.Network(made.Actor.SourceIP)]
 		for _, u := range v.usesOfKey(v.who, made.Key) {
-			if u.First.Before(cu.sig.Time) && (len(home) == 0 || home[u.Network] || lineage.InsideAWS(u.SourceIP)) {
+			if u.First.Before(cu.sig.Time) && (len(home) == 0 || byItself || home[u.Network] || lineage.InsideAWS(u.SourceIP)) {
 				return true
 			}
 		}

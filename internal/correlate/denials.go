@@ -139,6 +139,7 @@ func (v *view) hit(cu *cut, list []*incident.Signal, how string) {
 	if len(list) == 0 {
 		return
 	}
+	how += sameSecond(cu, list)
 	soon, late := v.split(cu, list)
 	switch cu.expl.standing {
 	case stranger, tainted:
@@ -160,6 +161,20 @@ func (v *view) hit(cu *cut, list []*incident.Signal, how string) {
 		it.cause = v.plannedCause(cu)
 		it.broke = total(list) >= 2
 	}
+}
+
+// sameSecond says so where a refused session was issued in the second of the
+// cut-off: CloudTrail's seconds cannot tell which came first.
+func sameSecond(cu *cut, list []*incident.Signal) string {
+	if cu.before.IsZero() {
+		return ""
+	}
+	for _, sig := range list {
+		if sig.Actor.IssuedAt.Equal(cu.before.Truncate(time.Second)) {
+			return " (one of a session issued in the very second of the cut-off, which may be older or newer)"
+		}
+	}
+	return ""
 }
 
 // plannedCause is the cause that the cut itself was given.
@@ -350,31 +365,35 @@ func (v *view) often(list []*incident.Signal, n int) bool {
 	return false
 }
 
-// Enumeration is told by breadth: this many different actions, over this many
-// services, within ten minutes (aws-facts 13).
+// Enumeration is told by breadth: this many different actions over this many
+// services, or this many Regions, within ten minutes (aws-facts 13).
 const (
 	enumerationActions  = 8
 	enumerationServices = 4
+	enumerationRegions  = 5
 	enumerationSpan     = 10 * time.Minute
 )
 
 // enumeration finds somebody trying what a credential may do.
 func (v *view) enumeration(run []*incident.Signal) {
 	pr := v.usualFor(v.who, run[0].Time)
-	actions, services := tally{}, tally{}
+	actions, services, regions := tally{}, tally{}, tally{}
 	from := 0
+	count := func(sig *incident.Signal, n int) {
+		actions.add(action(sig), n)
+		services.add(serviceOf(action(sig)), n)
+		regions.add(sig.Region, n)
+	}
 	for k, sig := range run {
-		actions.add(action(sig), 1)
-		services.add(serviceOf(action(sig)), 1)
+		count(sig, 1)
 		for ; sig.Time.Sub(run[from].Time) > enumerationSpan; from++ {
-			actions.add(action(run[from]), -1)
-			services.add(serviceOf(action(run[from])), -1)
+			count(run[from], -1)
 		}
-		if len(actions) < enumerationActions || len(services) < enumerationServices {
+		if len(regions) < enumerationRegions && (len(actions) < enumerationActions || len(services) < enumerationServices) {
 			continue
 		}
 		if how := v.compareActor(pr, sig.Actor); how == newNetwork || how == newClient {
-			v.add("enumeration", fmt.Sprintf("%d different actions on %d services were denied within %s, from %s", len(actions), len(services), span(enumerationSpan), sig.Actor.SourceIP), run[from:k+1]...)
+			v.add("enumeration", fmt.Sprintf("%d different actions on %d services in %d Regions were denied within %s, from %s", len(actions), len(services), len(regions), span(enumerationSpan), sig.Actor.SourceIP), run[from:k+1]...)
 			return
 		}
 	}

@@ -36,7 +36,7 @@ func (v *view) elsewhereUse() {
 			}
 			v.addUse(s.rule, fmt.Sprintf("key %s was used from %s (%s) and from %s (%s)",
 				u.AccessKeyID, s.home.SourceIP, s.home.Client, s.use.SourceIP, s.use.Client), s.use)
-			if s.use.Probe {
+			if s.use.Probe && s.rule != "key_moved" && s.rule != "instance_session_moved" {
 				v.addUse("probe_from_new_network", "the first call from "+s.use.SourceIP+" was GetCallerIdentity", s.use)
 			}
 		}
@@ -116,6 +116,9 @@ func (v *view) sight(u incident.Use, home []incident.Use, clients map[string]boo
 		return sighting{}, false
 	}
 	otherClient := !clients[u.Client] && u.Client != ""
+	if !otherClient && family(u) != family(last) {
+		return sighting{}, false // one host with both kinds of address
+	}
 	near := overlaps || u.First.Sub(last.Last) <= together
 	s := sighting{home: last, use: u}
 	switch {
@@ -131,6 +134,14 @@ func (v *view) sight(u incident.Use, home []incident.Use, clients map[string]boo
 		return sighting{}, false
 	}
 	return s, true
+}
+
+// family tells IPv6 networks from IPv4 ones.
+func family(u incident.Use) string {
+	if strings.Contains(u.Network, ":") {
+		return "6"
+	}
+	return "4"
 }
 
 // bound reports whether a session belongs to a machine that stays where it is:

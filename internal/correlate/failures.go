@@ -460,7 +460,7 @@ func refreshable(f failure) bool {
 
 func (v *view) beats(list []*incident.Signal, workload string) bool {
 	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
-	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) {
+	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) || v.beganWithCut(list[0]) {
 		return false
 	}
 	rule := Rule("refresh_rhythm")
@@ -483,6 +483,15 @@ func (v *view) beats(list []*incident.Signal, workload string) bool {
 // minPeriod is the shortest rhythm that is no mere retrying: two thirds of the
 // shortest lifetime that AWS hands out.
 const minPeriod = 10 * time.Minute
+
+// beganWithCut reports whether the failures began within the hour after somebody
+// known had cut the subject off: then they are stragglers, however regular.
+func (v *view) beganWithCut(first *incident.Signal) bool {
+	return slices.ContainsFunc(v.cuts, func(cu *cut) bool {
+		since := first.Time.Sub(cu.sig.Time)
+		return cu.reach != deniesAssume && cu.key == "" && cu.expl.explains() && since >= 0 && since <= v.settings.Thresholds.Correlation
+	})
+}
 
 // dominant reports whether the rhythm accounts for most of what fails: in a
 // stream of many random failures some always keep a beat. A third of noise is

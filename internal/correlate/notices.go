@@ -168,7 +168,7 @@ func (v *view) audit() {
 		}
 		fact := callerName(sig.Actor) + " " + auditDeed(sig)
 		e := v.explain(sig)
-		if e.explains() {
+		if e.standing == owner || e.standing == service {
 			v.add("audit_changed_by_owner", fact+": "+e.why, sig).weight *= e.strength
 			continue
 		}
