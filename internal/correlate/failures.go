@@ -424,6 +424,9 @@ func optIn(region string) bool {
 // rhythm looks for a refresh bug: failures of temporary, federated or unknown
 // credentials that recur at an interval, with signs of life in between.
 func (v *view) rhythm(all []failure) {
+	if v.beganWithCut(all[0].sig) {
+		return
+	}
 	groups := map[string][]*incident.Signal{}
 	for _, f := range all {
 		if !refreshable(f) {
@@ -460,7 +463,7 @@ func refreshable(f failure) bool {
 
 func (v *view) beats(list []*incident.Signal, workload string) bool {
 	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
-	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) || v.beganWithCut(list[0]) {
+	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) {
 		return false
 	}
 	rule := Rule("refresh_rhythm")

@@ -246,7 +246,7 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 	for _, f := range findings {
 		have, was := kept[f.ID]
 		delete(kept, f.ID)
-		c := Case{Finding: f, Version: have.Version, Due: l.due(f)}
+		c := Case{Finding: f, Version: have.Version, Due: l.due(f), Supersedes: have.Supersedes}
 		if !was || have.SupersededBy != "" || !reflect.DeepEqual(normal(have.Finding), normal(f)) || !have.Due.Equal(c.Due) {
 			out = append(out, c)
 		}
@@ -257,7 +257,21 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 			out = append(out, c)
 		}
 	}
-	return out, nil
+	return linked(out), nil
+}
+
+// linked tells each case that stands in place of others which they are.
+func linked(cases []Case) []Case {
+	at := map[string]int{}
+	for n, c := range cases {
+		at[c.Finding.ID] = n
+	}
+	for _, c := range cases {
+		if n, ok := at[c.SupersededBy]; ok && !slices.Contains(cases[n].Supersedes, c.Finding.ID) {
+			cases[n].Supersedes = append(slices.Clone(cases[n].Supersedes), c.Finding.ID)
+		}
+	}
+	return cases
 }
 
 // Withdrawn stands in place of a successor's id where the evidence no longer

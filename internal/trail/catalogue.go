@@ -540,7 +540,7 @@ var catalogue = []Entry{
 
 	// What those who call AWS report themselves.
 	{
-		Source: "trailverdict.client", Name: "AWS Credential Failure", Purpose: Client, Kinds: kinds(incident.CredentialFailed),
+		Source: "trailverdict.client", Name: "AWS Credential Failure", Purpose: Client, Codes: clientCodes, Kinds: kinds(incident.CredentialFailed),
 		Title:   "Credential failure seen by a client",
 		Meaning: "The call failed authentication, so CloudTrail has no record of it; a claim by whoever sent it.",
 		Reads:   "detail.errorCode, .eventTime, .accessKeyId, .principalArn, .workload, .operation, .count",

@@ -18,6 +18,9 @@ var recordedCodes = []string{
 // CloudTrail's records it stands for problems with permissions.
 const authFailure = "AuthFailure"
 
+// clientCodes are the codes that count when a client reports them.
+var clientCodes = append(slices.Clone(recordedCodes), authFailure)
+
 // denialCodes are the codes by which services say that an authenticated caller
 // was not allowed to do what it asked for. They have no common one; each
 // counts exactly as it stands.
@@ -30,7 +33,7 @@ var denialCodes = []string{
 
 // isCredentialCode reports whether a client that saw code was refused for its
 // credential.
-func isCredentialCode(code string) bool { return code == authFailure || isRecordedCode(code) }
+func isCredentialCode(code string) bool { return slices.Contains(clientCodes, code) }
 
 // isRecordedCode reports the same of a record of CloudTrail's.
 func isRecordedCode(code string) bool { return slices.Contains(recordedCodes, code) }
