@@ -253,7 +253,8 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 	}
 	for _, id := range slices.Sorted(maps.Keys(kept)) {
 		if c := kept[id]; c.SupersededBy == "" {
-			c.SupersededBy, c.Due = successor(c, findings), time.Time{}
+			c.SupersededBy, c.SupersededBySubject = successor(c, findings)
+			c.Due = time.Time{}
 			out = append(out, c)
 		}
 	}
@@ -279,14 +280,14 @@ func linked(cases []Case) []Case {
 const Withdrawn = "withdrawn"
 
 // successor is the finding that covers the time of a case that is none any
-// more.
-func successor(c Case, findings []incident.Finding) string {
+// more, with its subject.
+func successor(c Case, findings []incident.Finding) (id, subject string) {
 	for _, f := range findings {
 		if !f.FirstSeen.After(c.Finding.LastSeen) && !c.Finding.FirstSeen.After(f.LastSeen) {
-			return f.ID
+			return f.ID, f.Subject.Key()
 		}
 	}
-	return Withdrawn
+	return Withdrawn, ""
 }
 
 // due is when time alone changes a finding: it settles, then resolves.

@@ -20,6 +20,10 @@ type Case struct {
 	// SupersededBy is the id of the case that took this one over, when a later
 	// event showed that its subject is another; empty otherwise.
 	SupersededBy string
+	// SupersededBySubject is the subject under which that case is kept.
+	SupersededBySubject string
+	// Supersedes are the ids of the cases that this one took over.
+	Supersedes []string
 	// Due is when time alone may change the case: it settles, resolves, or a
 	// silence becomes telling. Zero means never.
 	Due time.Time
