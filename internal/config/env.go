@@ -1,0 +1,30 @@
+package config
+
+// The names of the environment variables by which the stack tells the functions
+// what they need. infra sets them and the functions read them; nothing else
+// knows them.
+const (
+	// EnvTable is the name of the table that holds evidence and findings.
+	EnvTable = "TRAILVERDICT_TABLE"
+	// EnvFindingsTopic is the ARN of the topic that carries findings as JSON with
+	// message attributes, for machines and for routes.
+	EnvFindingsTopic = "TRAILVERDICT_FINDINGS_TOPIC_ARN"
+	// EnvChatTopic is the ARN of the topic whose messages chat clients render.
+	// Optional: without it nothing is sent to chat.
+	EnvChatTopic = "TRAILVERDICT_CHAT_TOPIC_ARN"
+	// EnvEmailTopic is the ARN of the topic whose messages people read as mail.
+	// Optional: without it no mail is sent.
+	EnvEmailTopic = "TRAILVERDICT_EMAIL_TOPIC_ARN"
+	// EnvEventBus is the name or ARN of the event bus that findings are put on.
+	// Optional: without it none are.
+	EnvEventBus = "TRAILVERDICT_EVENT_BUS"
+	// EnvConfigFile is the path of the configuration file beside the function.
+	// Optional: without it the defaults hold.
+	EnvConfigFile = "TRAILVERDICT_CONFIG_FILE"
+	// EnvReportBucket is the bucket that reports are kept in.
+	EnvReportBucket = "TRAILVERDICT_REPORT_BUCKET"
+	// EnvMetrics says whether functions write metrics into their logs: on or off.
+	EnvMetrics = "TRAILVERDICT_METRICS"
+	// EnvLogLevel is the least level that is logged: debug, info, warn or error.
+	EnvLogLevel = "TRAILVERDICT_LOG_LEVEL"
+)
