@@ -45,10 +45,11 @@ const attempts = 8
 // After an error everything may be handed over again.
 func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []incident.Use, now time.Time) error {
 	deciding, quiet := split(signals)
-	if len(quiet)+len(uses) > 0 {
-		if err := l.ledger.Commit(ctx, Commit{Signals: quiet, Uses: uses}); err != nil {
-			return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
-		}
+	if err := l.keep(ctx, quiet, uses, now); err != nil {
+		return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
+	}
+	if err := l.explain(ctx, quiet, now); err != nil {
+		return err
 	}
 	moved, err := l.moved(ctx, uses, now)
 	if err != nil || len(deciding)+len(moved) == 0 {
@@ -95,22 +96,6 @@ func (l *Live) decide(ctx context.Context, signals []incident.Signal, who []inci
 		}
 	}
 	return fmt.Errorf("decide about %d signals: %w after %d attempts", len(signals), ErrConflict, attempts)
-}
-
-// Recheck decides again about the subjects of signals that are kept already,
-// now that what came late is there too.
-func (l *Live) Recheck(ctx context.Context, signals []incident.Signal, now time.Time) error {
-	for range attempts {
-		d, err := l.weigh(ctx, signals, nil, now)
-		if err != nil {
-			return err
-		}
-		err = l.ledger.Commit(ctx, Commit{Signals: d.moved, Cases: d.cases})
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return fmt.Errorf("recheck %d signals: %w after %d attempts", len(signals), ErrConflict, attempts)
 }
 
 // decision is what a set of new signals leads to.
