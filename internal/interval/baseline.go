@@ -29,10 +29,11 @@ const (
 	memory = 3 * 24 * 12
 
 	// priorMean and priorSquare stand for a key without history: a failure in
-	// twenty bins. They count as much as priorBins of its own.
+	// twenty bins. They count as much as priorBins of its own, half a day: less,
+	// and a key's first burst would excuse its second.
 	priorMean   = 0.05
 	priorSquare = priorMean + 0.02
-	priorBins   = 24
+	priorBins   = 144
 )
 
 // weight is how many bins the moments rest on.

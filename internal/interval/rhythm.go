@@ -184,3 +184,16 @@ func lastBefore(times []time.Time, t time.Time) int {
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }
 
 func abs(x float64) float64 { return math.Abs(x) }
+
+// Confidence is the probability that the rhythm is no chance.
+func (r Rhythm) Confidence() float64 { return Confidence(r.Score) }
+
+// Confidence turns a number of decades by which chance is excluded into the
+// probability that it was none, where a thing is as rare as one in fifty.
+func Confidence(score float64) float64 {
+	return min(0.999, 1/(1+math.Pow(10, rarity-score)))
+}
+
+// rarity is how rare rhythms and spikes are among the streams looked at, in
+// decades: one in fifty.
+const rarity = 1.7
