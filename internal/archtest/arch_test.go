@@ -23,19 +23,20 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/localaws"},
+	{"internal/incident", "internal/jsonscan", "internal/localaws", "internal/aws/dynamo/schema"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config"},
 	{"internal/store", "internal/rules"},
-	{"internal/detect"},
-	{"internal/store/storetest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
+	{"internal/detect", "internal/store/filing"},
+	{"internal/notify"},
+	{"internal/store/storetest", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra"},
 }
 
 // forTests are libraries that tests alone import.
-var forTests = []string{"internal/store/storetest", "internal/interval/streams", "internal/localaws"}
+var forTests = []string{"internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
 
 // pure packages turn values into values, which makes a verdict reproducible:
 // the same events, settings and time give the same bytes.

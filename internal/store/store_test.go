@@ -18,6 +18,10 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(_ *testing.T, l store.Limits) storetest.Store { return store.NewMemory(l) })
 }
 
+func TestMemoryLedger(t *testing.T) {
+	storetest.RunLedger(t, func(_ *testing.T, l store.Limits) storetest.Ledger { return store.NewMemory(l) })
+}
+
 func TestCanonicalTellsContentsApart(t *testing.T) {
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	base := incident.Signal{ID: "1", Account: "111122223333", Time: at, Threat: &incident.Threat{Type: "a"}}
