@@ -30,13 +30,13 @@ var layers = [][]string{
 	{"internal/store", "internal/rules"},
 	{"internal/detect", "internal/store/filing"},
 	{"internal/notify"},
-	{"internal/store/storetest", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
+	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra"},
 }
 
 // forTests are libraries that tests alone import.
-var forTests = []string{"internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
+var forTests = []string{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
 
 // pure packages turn values into values, which makes a verdict reproducible:
 // the same events, settings and time give the same bytes.
