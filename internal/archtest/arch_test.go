@@ -36,7 +36,7 @@ var layers = [][]string{
 }
 
 // forTests are libraries that tests alone import.
-var forTests = []string{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
+var forTests = []string{"internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
 
 // pure packages turn values into values, which makes a verdict reproducible:
 // the same events, settings and time give the same bytes.
