@@ -66,6 +66,7 @@ var purposes = []part{
 	{trail.Failure, "Failing credentials, in CloudTrail"},
 	{trail.Client, "Failing credentials, reported by clients"},
 	{trail.LogLine, "Lines of CloudWatch Logs"},
+	{trail.Intake, "What was found in them, on its way to the detector"},
 	{trail.Refusal, "Denied calls"},
 	{trail.AuditChange, "Changes of what is recorded"},
 	{trail.Threat, "Findings of GuardDuty"},

@@ -22,6 +22,7 @@ const (
 	Health         Purpose = "health"          // AWS Health
 	Client         Purpose = "client"          // reported by those who call AWS
 	LogLine        Purpose = "log_line"        // found in CloudWatch Logs
+	Intake         Purpose = "intake"          // passed on of what was found there; never believed of a bus
 )
 
 // Entry is one event that is understood. The documentation and the patterns
@@ -544,6 +545,12 @@ var catalogue = []Entry{
 		Title:   "Credential failure seen by a client",
 		Meaning: "The call failed authentication, so CloudTrail has no record of it; a claim by whoever sent it.",
 		Reads:   "detail.errorCode, .eventTime, .accessKeyId, .principalArn, .workload, .operation, .count",
+	},
+	{
+		Source: "trailverdict.client", Name: "AWS Credential Exposure", Purpose: Intake, Kinds: kinds(incident.CredentialExposed),
+		Title:   "Credential found in the open",
+		Meaning: "A session token or secret key was seen where it should not be. It is how the intake passes on what a log line told, by the queue; no bus delivers it, since it makes a compromise.",
+		Reads:   "detail.what, .where, .eventTime, .accessKeyId, .principalArn, .workload",
 	},
 	{
 		Source: "aws.logs", Purpose: LogLine, Kinds: kinds(incident.CredentialFailed, incident.CredentialExposed),

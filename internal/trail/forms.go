@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
 )
@@ -13,9 +14,11 @@ const (
 	formUnknown      form = iota
 	formRecord            // a CloudTrail record, bare
 	formEvent             // an EventBridge event
-	formList              // {"Records":…} or {"Events":…}, read whole
+	formList              // {"Records":…}, {"Events":…} or {"Messages":…}, read whole
 	formLookup            // an event of a LookupEvents answer
-	formMessage           // an SQS message
+	formMessage           // an SQS message, as Lambda receives it
+	formReceived          // an SQS message, as whoever asks the queue receives it
+	formFailed            // what Lambda sends on when a function has failed
 	formNotification      // an SNS notification
 	formDelivery          // an SNS record as Lambda receives it
 	formLogData           // a CloudWatch Logs subscription's payload, packed
@@ -38,6 +41,10 @@ func formOf(v jsonscan.Value) form {
 		return formLookup
 	case has("messageId") && has("body"):
 		return formMessage
+	case has("Body") && (has("MessageId") || has("ReceiptHandle") || has("MD5OfBody")):
+		return formReceived
+	case has("requestPayload") && has("requestContext"):
+		return formFailed
 	case has("Sns"):
 		return formDelivery
 	case has("Message") && v.Get("Type").Is("Notification"):
@@ -46,7 +53,7 @@ func formOf(v jsonscan.Value) form {
 		return formLogData
 	case has("logEvents"):
 		return formLogs
-	case has("Records") || has("Events"):
+	case slices.ContainsFunc(lists, has):
 		return formList
 	case isThreat(v), isNotice(v): // without their envelope
 		return formRecord
@@ -107,6 +114,10 @@ func (d *decoder) handle(v jsonscan.Value) {
 		d.lookupEvent(v)
 	case formMessage:
 		d.unwrap(v.Get("body"), "body", envelope{})
+	case formReceived:
+		d.unwrap(v.Get("Body"), "Body", envelope{})
+	case formFailed:
+		d.unwrap(v.Get("requestPayload"), "requestPayload", envelope{})
 	case formDelivery:
 		d.unwrap(v.Get("Sns", "Message"), "Sns.Message", envelope{})
 	case formNotification:
@@ -130,10 +141,13 @@ func (d *decoder) unknown(v jsonscan.Value) {
 	d.rejectValue(SkipUnknownShape, v.Kind().String())
 }
 
+// lists are the members of objects that are lists of values.
+var lists = []string{"Records", "Events", "Messages"}
+
 // list decodes a list that was read whole, as one member of an object among
 // others.
 func (d *decoder) list(v jsonscan.Value) {
-	for _, name := range []string{"Records", "Events"} {
+	for _, name := range lists {
 		v.Get(name).Elements(func(_ int, e jsonscan.Value) bool {
 			d.handle(e)
 			return true
@@ -197,6 +211,9 @@ func (d *decoder) event(v jsonscan.Value) {
 	case env.Source == clientSource && env.DetailType == clientDetailType:
 		d.stats.Values++
 		d.emit(decodeClientFailure(detail, env, &d.out))
+	case env.Source == clientSource && env.DetailType == exposureDetailType:
+		d.stats.Values++
+		d.emit(decodeClientExposure(detail, env, &d.out))
 	case !ofInterest(env, detail):
 		d.ignoreValue()
 	case detail.Kind() != jsonscan.Object:
@@ -254,7 +271,7 @@ func (d *decoder) unwrapped(v jsonscan.Value, around envelope) {
 // inside is the decoder of what is wrapped in the value at hand.
 func (d *decoder) inside(around envelope) *decoder {
 	if d.inner == nil {
-		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, wraps: d.wraps + 1}
+		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writers: d.writers, wraps: d.wraps + 1}
 	}
 	in := d.inner
 	in.around, in.outer = around, d.at

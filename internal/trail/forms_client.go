@@ -11,11 +11,13 @@ import (
 	"github.com/trailverdict/trailverdict/internal/logline"
 )
 
-// The event that a client sends when its credentials are refused. CloudTrail
-// does not record such calls; nobody else could tell.
+// The events of clients: that their credentials were refused, which CloudTrail
+// does not record and nobody else could tell, and that a credential was found
+// where it should not be.
 const (
-	clientSource     = "trailverdict.client"
-	clientDetailType = "AWS Credential Failure"
+	clientSource       = "trailverdict.client"
+	clientDetailType   = "AWS Credential Failure"
+	exposureDetailType = "AWS Credential Exposure"
 )
 
 const (
@@ -25,6 +27,10 @@ const (
 
 	// maxText bounds the names and descriptions that clients choose.
 	maxText = 512
+
+	// maxID bounds the ids that clients choose. The id of a log event, with its
+	// group's name before it, is the longest in use.
+	maxID = 1024
 )
 
 // decodeClientFailure decodes the detail of a client's report.
@@ -42,32 +48,80 @@ func decodeClientFailure(v jsonscan.Value, env envelope, out *decoded) rejection
 	if !ok {
 		return rejection{SkipBadField, "count"}
 	}
+	sig, r := reported(v, env, incident.CredentialFailed)
+	if r != (rejection{}) {
+		return r
+	}
+	sig.Operation = iamOperation(v.Get("operation").Str())
+	sig.ErrorCode, sig.Count = code, count
+	sig.Reason = reasonNamed(v.Get("reason"))
+	if sig.Reason == "" {
+		sig.Reason = logline.ReasonOf(code, v.Get("errorMessage").Str())
+	}
+	out.Signals = append(out.Signals, sig)
+	return rejection{}
+}
+
+// decodeClientExposure decodes the detail of a report that a credential was
+// found. It names the sort of credential, and never holds it.
+func decodeClientExposure(v jsonscan.Value, env envelope, out *decoded) rejection {
+	what := v.Get("what").Str()
+	switch {
+	case v.Kind() != jsonscan.Object:
+		return rejection{SkipBadField, "detail"}
+	case what != "session_token" && what != "secret_access_key":
+		return rejection{SkipBadField, "what"}
+	}
+	sig, r := reported(v, env, incident.CredentialExposed)
+	if r != (rejection{}) {
+		return r
+	}
+	sig.Count = 1
+	sig.Exposure = &incident.Exposure{What: what, Where: shortText(v.Get("where"))}
+	out.Signals = append(out.Signals, sig)
+	return rejection{}
+}
+
+// reported is what all reports of clients have in common: who, when and where.
+func reported(v jsonscan.Value, env envelope, kind incident.Kind) (incident.Signal, rejection) {
 	at, ok := reportTime(v, env)
 	if !ok {
-		return rejection{Reason: SkipNoEventTime}
+		return incident.Signal{}, rejection{Reason: SkipNoEventTime}
 	}
 	sig := incident.Signal{
-		ID:        reportID(v),
-		Account:   env.Account,
-		Region:    env.Region,
-		Time:      at,
-		Kind:      incident.CredentialFailed,
-		Feed:      incident.FromClient,
-		Operation: iamOperation(v.Get("operation").Str()),
-		Key:       issuedKey(v.Get("accessKeyId").Str()),
-		Workload:  shortText(v.Get("workload")),
-		ErrorCode: code,
-		Reason:    logline.ReasonOf(code, v.Get("errorMessage").Str()),
-		Count:     count,
+		ID:       reportID(v),
+		Account:  env.Account,
+		Region:   env.Region,
+		Time:     at,
+		Kind:     kind,
+		Feed:     incident.FromClient,
+		Key:      issuedKey(v.Get("accessKeyId").Str()),
+		Workload: shortText(v.Get("workload")),
 	}
 	failedAs(&sig, shortText(v.Get("principalArn")))
 	sig.Actor.SourceIP = shortText(v.Get("sourceIPAddress"))
 	sig.Actor.UserAgent = shortText(v.Get("userAgent"))
-	if sig.Key == "" && sig.Workload == "" && !sig.Target.Known() {
-		return rejection{Reason: SkipNoIdentity}
+	if !identified(&sig) {
+		return incident.Signal{}, rejection{Reason: SkipNoIdentity}
 	}
-	out.Signals = append(out.Signals, sig)
-	return rejection{}
+	return sig, rejection{}
+}
+
+// identified reports whether a report says whom it is about.
+func identified(sig *incident.Signal) bool {
+	return sig.Key != "" || sig.Workload != "" || sig.Target.Known()
+}
+
+// reasonNamed is the reason that a report gives by name, as those do that were
+// made of a log line, whose text is not passed on.
+func reasonNamed(v jsonscan.Value) incident.Reason {
+	switch r := incident.Reason(v.Str()); r {
+	case incident.ReasonExpired, incident.ReasonClockSkew, incident.ReasonSignature, incident.ReasonNoToken,
+		incident.ReasonProviderMissing, incident.ReasonAudience, incident.ReasonProviderDown,
+		incident.ReasonRegionNotEnabled, incident.ReasonRoleUnusable, incident.ReasonRefreshFailed:
+		return r
+	}
+	return ""
 }
 
 // failedAs notes whose credential failed, if an ARN says so. The session of a
@@ -92,8 +146,10 @@ func reportTime(v jsonscan.Value, env envelope) (time.Time, bool) {
 // reportID is the client's own id for its report. The envelope's is another
 // one at each delivery, so without the client's the content is the identity.
 func reportID(v jsonscan.Value) string {
-	if id := shortText(v.Get("eventId")); id != "" {
-		return id
+	if id := v.Get("eventId").Str(); len(id) <= maxID {
+		if id = shown(id); id != "" {
+			return id
+		}
 	}
 	return hashID(v)
 }
@@ -131,19 +187,25 @@ func iamOperation(s string) string {
 	return s
 }
 
-// shortText is a text that a client chose, if it is fit to be shown: not
-// empty, no placeholder, no control characters, no secret in it, and cut to a
-// bearable length.
+// shortText is a text that a client chose, if it is fit to be shown, and cut to
+// a bearable length.
 func shortText(v jsonscan.Value) string {
-	s := strings.TrimSpace(v.Str())
+	s := shown(v.Str())
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return s
+}
+
+// shown is s if it is fit to be shown: not empty, no placeholder, no control
+// characters, no secret in it.
+func shown(s string) string {
+	s = strings.TrimSpace(s)
 	if s == "-" || strings.EqualFold(s, "null") || strings.EqualFold(s, "unknown") || strings.EqualFold(s, "none") || s == hidden {
 		return ""
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) || holdsSecret(s) {
 		return ""
-	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
 	}
 	return s
 }

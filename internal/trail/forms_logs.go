@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -73,6 +74,13 @@ func unpack(v jsonscan.Value) ([]byte, SkipReason) {
 // logSource is where log events come from.
 type logSource struct {
 	account, group, stream string
+	writer                 LogWriter
+}
+
+// LogWriter is who writes to a log group, as far as that is known.
+type LogWriter struct {
+	Workload     string // the program's name
+	PrincipalARN string // the role or user that it runs as
 }
 
 // logs decodes unpacked log data. CloudWatch Logs sends control messages to
@@ -86,6 +94,9 @@ func (d *decoder) logs(v jsonscan.Value) {
 		account: accountID(v.Get("owner").Str()),
 		group:   v.Get("logGroup").Str(),
 		stream:  v.Get("logStream").Str(),
+	}
+	if d.writers != nil {
+		src.writer = d.writers(src.group)
 	}
 	v.Get("logEvents").Elements(func(_ int, e jsonscan.Value) bool {
 		d.logEvent(e, src)
@@ -146,7 +157,7 @@ func (d *decoder) logLine(message string, e jsonscan.Value, src logSource, at ti
 				sig.ID = fmt.Sprintf("%s#%d", id, i)
 			}
 		}
-		if sig.Key == "" && sig.Workload == "" && !sig.Target.Known() {
+		if !identified(&sig) {
 			d.reject(SkipNoIdentity, "")
 			continue
 		}
@@ -161,14 +172,14 @@ func (d *decoder) logLine(message string, e jsonscan.Value, src logSource, at ti
 // well is one with this.
 func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
 	sig := incident.Signal{
-		ID:        fact.EventID,
+		ID:        shown(fact.EventID),
 		Account:   src.account,
 		Time:      fact.Time,
 		Kind:      incident.CredentialFailed,
 		Feed:      incident.FromLogs,
 		Operation: fact.Operation,
 		Key:       fact.KeyID,
-		Workload:  fact.Workload,
+		Workload:  cmp.Or(shown(fact.Workload), src.workload()),
 		ErrorCode: fact.Code,
 		Reason:    fact.Reason,
 		Count:     max(fact.Count, 1),
@@ -176,11 +187,8 @@ func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
 	if sig.Time.IsZero() {
 		sig.Time = at
 	}
-	if sig.Workload == "" {
-		sig.Workload = src.workload()
-	}
-	failedAs(&sig, fact.PrincipalARN)
-	sig.Actor.SourceIP, sig.Actor.UserAgent = fact.SourceIP, fact.UserAgent
+	failedAs(&sig, src.principal(fact))
+	sig.Actor.SourceIP, sig.Actor.UserAgent = fact.SourceIP, shown(fact.UserAgent)
 	if fact.Exposure != nil {
 		sig.Kind = incident.CredentialExposed
 		sig.Exposure = &incident.Exposure{What: fact.Exposure.What, Where: src.group}
@@ -188,13 +196,26 @@ func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
 	return sig
 }
 
-// workload is the program that writes to a log group: the function, by the
-// name that Lambda gives its group, and the group itself otherwise.
+// workload is the program that writes to a log group: as configured, or the
+// function, by the name that Lambda gives its group, or else the group itself.
 func (src logSource) workload() string {
+	if name := shown(src.writer.Workload); name != "" {
+		return name
+	}
 	if name, ok := strings.CutPrefix(src.group, "/aws/lambda/"); ok && name != "" {
 		return name
 	}
 	return src.group
+}
+
+// principal is whose credential a line is about. The line itself knows best.
+// The group's writer stands in where it names nobody, and no key either: the
+// key may be another one's, and its issuance tells whose.
+func (src logSource) principal(fact logline.Fact) string {
+	if fact.PrincipalARN != "" || fact.KeyID != "" {
+		return fact.PrincipalARN
+	}
+	return src.writer.PrincipalARN
 }
 
 // eventID names a log event within its account, as a reader can find it again.

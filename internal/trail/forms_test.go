@@ -54,6 +54,22 @@ func inBatch(bodies ...string) string {
 	return inLogFile(messages...)
 }
 
+// inReceived is what aws sqs receive-message prints.
+func inReceived(bodies ...string) string {
+	messages := make([]string, len(bodies))
+	for i, b := range bodies {
+		messages[i] = fmt.Sprintf(`{"MessageId":"m-%d","ReceiptHandle":"r","MD5OfBody":"0","Body":%s,"Attributes":{"SentTimestamp":"1772359200000"}}`, i, quoted(b))
+	}
+	return `{"Messages":[` + strings.Join(messages, ",") + `]}`
+}
+
+// inFailure is what Lambda sends to a destination when a function has failed.
+func inFailure(payload string) string {
+	return `{"version":"1.0","timestamp":"2026-03-01T10:05:00.000Z","requestContext":{"requestId":"r","functionArn":"arn:aws:lambda:us-east-1:111122223333:function:f:$LATEST",` +
+		`"condition":"RetriesExhausted","approximateInvokeCount":3},"requestPayload":` + payload + `,"responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},` +
+		`"responsePayload":{"errorMessage":"table is throttled","errorType":"errorString"}}`
+}
+
 func inNotification(message string) string {
 	return `{"Type":"Notification","MessageId":"n","TopicArn":"arn:aws:sns:us-east-1:111122223333:t","Message":` + quoted(message) + `}`
 }
@@ -92,6 +108,12 @@ func TestEveryForm(t *testing.T) {
 		"an SQS batch of EventBridge":       inBatch(inEvent(a), inEvent(b)),
 		"an SQS batch of SNS notifications": inBatch(inNotification(inEvent(a)), inNotification(b)),
 		"an SQS batch, bodies unwrapped":    `{"Records":[{"messageId":"1","body":` + a + `},{"messageId":"2","body":[` + b + `]}]}`,
+		"messages received from a queue":    inReceived(inEvent(a), b),
+		"one received message":              strings.TrimSuffix(strings.TrimPrefix(inReceived(inLogFile(a, b)), `{"Messages":[`), "]}"),
+		"messages received twice":           inReceived(a) + "\n" + inReceived(inNotification(b)) + "\n",
+		"messages with their list last":     `{"ResponseMetadata":{"RetryAttempts":0},"Messages":[` + strings.TrimPrefix(inReceived(a, b), `{"Messages":[`),
+		"invocations that failed":           inFailure(inEvent(a)) + inFailure(b),
+		"failed invocations from a queue":   inReceived(inFailure(inBatch(a)), inFailure(inLogData(b))),
 		"SNS records":                       inDelivery(a) + inDelivery(inEvent(b)),
 		"packed log data":                   inLogData(a, b),
 		"unpacked log data":                 inLogEvents(a, b),
@@ -424,6 +446,58 @@ func TestAReportWithoutAnIDIsKnownByItsContent(t *testing.T) {
 	}
 }
 
+func TestExposures(t *testing.T) {
+	exposure := func(detail string) string {
+		return strings.Replace(clientEvent(`"eventId":"e-1","eventTime":"2026-03-01T10:00:00Z",`+detail), "AWS Credential Failure", "AWS Credential Exposure", 1)
+	}
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name, detail string
+		want         *incident.Signal
+		reason       SkipReason
+	}{
+		{
+			"a token of a known key", `"what":"session_token","where":"/ecs/payments","accessKeyId":"ASIAQRSTUVWXYZ234567","workload":"payments","count":7,"errorCode":"ExpiredToken"`,
+			&incident.Signal{Key: "ASIAQRSTUVWXYZ234567", Workload: "payments", Exposure: &incident.Exposure{What: "session_token", Where: "/ecs/payments"}}, "",
+		},
+		{"a secret of a workload", `"what":"secret_access_key","workload":"payments"`, &incident.Signal{Workload: "payments", Exposure: &incident.Exposure{What: "secret_access_key"}}, ""},
+		{"a place that is the secret", `"what":"session_token","where":"AWS_SESSION_TOKEN=` + secretToken + `","workload":"payments"`, &incident.Signal{Workload: "payments", Exposure: &incident.Exposure{What: "session_token"}}, ""},
+		{"something that is no credential", `"what":"password","workload":"payments"`, nil, SkipBadField},
+		{"the secret itself", `"what":"` + secretToken + `","workload":"payments"`, nil, SkipBadField},
+		{"nothing at all", `"workload":"payments"`, nil, SkipBadField},
+		{"nobody's", `"what":"session_token","where":"/ecs/payments"`, nil, SkipNoIdentity},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := decodeText(t, exposure(tt.detail))
+			var want []incident.Signal
+			if s := tt.want; s != nil {
+				s.ID, s.Account, s.Partition, s.Region, s.Time = "e-1", "111122223333", "aws", "eu-west-1", at
+				s.Kind, s.Feed, s.Count = incident.CredentialExposed, incident.FromClient, 1
+				want = append(want, *s)
+			}
+			if diff := gocmp.Diff(want, c.signals, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+			if tt.reason != "" && (len(c.skips) != 1 || c.skips[0].Reason != tt.reason) {
+				t.Errorf("skips %v, want %s", c.skips, tt.reason)
+			}
+		})
+	}
+}
+
+func TestAReportMayNameItsReason(t *testing.T) {
+	const base = `"eventId":"e","eventTime":"2026-03-01T10:00:00Z","workload":"w","errorCode":"SignatureDoesNotMatch","errorMessage":"Signature expired: 1",`
+	for reason, want := range map[string]incident.Reason{
+		`"refresh_failed"`: incident.ReasonRefreshFailed, `"region_not_enabled"`: incident.ReasonRegionNotEnabled,
+		`"because"`: incident.ReasonClockSkew, `""`: incident.ReasonClockSkew, `{}`: incident.ReasonClockSkew,
+	} {
+		c, _ := decodeText(t, clientEvent(base+`"reason":`+reason))
+		if len(c.signals) != 1 || c.signals[0].Reason != want {
+			t.Errorf("reason %s: signals %+v, want the reason %s", reason, c.signals, want)
+		}
+	}
+}
+
 const sdkError = "2026-03-01T10:00:00Z ERROR botocore.exceptions.ClientError: An error occurred (ExpiredToken) when calling the GetCallerIdentity operation: The security token included in the request is expired"
 
 func TestLogLines(t *testing.T) {
@@ -504,6 +578,49 @@ func TestOurOwnLogLineSaysWhatTheLogCannot(t *testing.T) {
 	}}
 	if diff := gocmp.Diff(want, c.signals, cmpopts.IgnoreFields(incident.Signal{}, "Reason")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhoWritesToALogGroup(t *testing.T) {
+	role := incident.Principal{Type: incident.Role, Partition: "aws", Account: "111122223333", Name: "billing", ARN: "arn:aws:iam::111122223333:role/apps/billing"}
+	other := incident.Principal{Type: incident.User, Partition: "aws", Account: "111122223333", Name: "ci", ARN: "arn:aws:iam::111122223333:user/ci"}
+	marked := func(members string) string {
+		return `{"trailverdict":"credential_failure","errorCode":"ExpiredToken"` + members + `}`
+	}
+	leak := "AWS_SESSION_TOKEN=" + secretToken
+	for _, tt := range []struct {
+		name, line string
+		writer     LogWriter
+		workload   string
+		target     incident.Principal
+	}{
+		{"nobody known", sdkError, LogWriter{}, "payments-worker", incident.Principal{}},
+		{"a workload", sdkError, LogWriter{Workload: "billing-api"}, "billing-api", incident.Principal{}},
+		{"a role", sdkError, LogWriter{PrincipalARN: role.ARN}, "payments-worker", role},
+		{"both", sdkError, LogWriter{"billing-api", role.ARN}, "billing-api", role},
+		{"a leak", leak, LogWriter{"billing-api", role.ARN}, "billing-api", role},
+		{"a leak that names its key", leak + " ASIAQRSTUVWXYZ234567", LogWriter{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
+		{"a line that knows its workload", marked(`,"workload":"cron"`), LogWriter{"billing-api", role.ARN}, "cron", role},
+		{"a line that knows its principal", marked(`,"principalArn":"` + other.ARN + `"`), LogWriter{"billing-api", role.ARN}, "billing-api", other},
+		{"a line that knows its key", marked(`,"accessKeyId":"ASIAQRSTUVWXYZ234567"`), LogWriter{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
+		{"a name that is a secret", sdkError, LogWriter{Workload: leak}, "payments-worker", incident.Principal{}},
+	} {
+		for form, in := range map[string]string{"packed": inLogData(tt.line), "in a queue": inBatch(inLogEvents(tt.line))} {
+			t.Run(tt.name+", "+form, func(t *testing.T) {
+				var c collected
+				asked := ""
+				writers := LogWriters(func(group string) LogWriter { asked = group; return tt.writer })
+				if _, err := Decode(strings.NewReader(in), "test", &c, writers); err != nil {
+					t.Fatal(err)
+				}
+				if asked != "/aws/lambda/payments-worker" {
+					t.Errorf("asked for the writer of %q", asked)
+				}
+				if len(c.signals) != 1 || c.signals[0].Workload != tt.workload || c.signals[0].Target != tt.target {
+					t.Errorf("signals %+v, want one of %s and %+v", c.signals, tt.workload, tt.target)
+				}
+			})
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ func FuzzDecode(f *testing.F) {
 		deletion("a"), broken("x"), cutDeletion("x"),
 		inEvent(deletion("a")), inLogFile(deletion("a"), broken("x"), deletion("b")), inLookup(deletion("a")), inBatch(deletion("a"), "hello"),
 		inBatch(inNotification(inEvent(deletion("a")))), inDelivery(deletion("a")), inLogData(deletion("a"), sdkError), inLogEvents(deletion("a"), sdkError),
+		inReceived(inFailure(inEvent(deletion("a"))), "x"), strings.Replace(clientEvent(`"what":"session_token","workload":"w"`), "Failure", "Exposure", 1),
 		clientEvent(`"eventId":"e","eventTime":"2026-03-01T10:00:00Z","errorCode":"InvalidClientTokenId","operation":"sts:GetCallerIdentity","accessKeyId":"ASIAQRSTUVWXYZ234567","workload":"w","count":3`),
 		"\xef\xbb\xbf[" + deletion("a") + ",\r\n" + deletion("b") + "]", indented(inLogFile(deletion("a"))), zipped(deletion("a"), deletion("b")) + "x",
 		`{"Records":[{"messageId":1,"body":{"Records":[[[[[[[[[[{}`, `{"Records":[],"x":`, `[{"a":[{"b":`, "{\"eventName\":\"\\",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
 )
@@ -22,9 +23,12 @@ const (
 // Decode reads r to its end and gives sink what it means. The source names r
 // in skips. Its error is that of reading alone, and what was read before it is
 // decoded: see Sink.Skipped for all else.
-func Decode(r io.Reader, source string, sink Sink) (Stats, error) {
+func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, error) {
 	plain := newPlainReader(r)
 	d := decoder{source: source, sink: sink, stats: &Stats{Skipped: map[SkipReason]int{}}}
+	for _, o := range options {
+		o(&d)
+	}
 	d.window = window{src: plain, before: '\n'}
 	for {
 		d.run()
@@ -44,6 +48,15 @@ func Decode(r io.Reader, source string, sink Sink) (Stats, error) {
 	}
 }
 
+// Option tells the decoder what a stream itself does not say.
+type Option func(*decoder)
+
+// LogWriters says who writes to a log group, by the group's name. What a log
+// line says of itself goes before it.
+func LogWriters(writer func(group string) LogWriter) Option {
+	return func(d *decoder) { d.writers = writer }
+}
+
 // decoder walks a stream from value to value. Between values it is in the
 // innermost of the arrays that are open, or, if none is, between lines.
 type decoder struct {
@@ -51,6 +64,8 @@ type decoder struct {
 	source string
 	sink   Sink
 	stats  *Stats
+
+	writers func(group string) LogWriter // nil if nobody knows
 
 	fields jsonscan.Fields
 	out    decoded
@@ -342,8 +357,9 @@ func listHeader(b []byte) (n int, ok, enough bool) {
 }
 
 // isList reports whether name is that of a list whose elements are values in
-// their own right: of log files and batches, or of LookupEvents.
-func isList(name jsonscan.Value) bool { return name.Is("Records") || name.Is("Events") }
+// their own right: of log files and batches, of LookupEvents, or of what was
+// received from a queue.
+func isList(name jsonscan.Value) bool { return slices.ContainsFunc(lists, name.Is) }
 
 func spaceEnd(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
