@@ -19,30 +19,46 @@ type Lifetime struct {
 // configured to other durations, which lineage knows better than a table.
 func Lifetimes() []Lifetime {
 	return []Lifetime{
-		{15 * time.Minute, "shortest session (AssumeRole with DurationSeconds 900, AssumeRoot)",
+		{
+			15 * time.Minute, "shortest session (AssumeRole with DurationSeconds 900, AssumeRoot)",
 			"ask for a longer DurationSeconds, or let the SDK's assume-role provider renew instead of caching the credentials",
-			"AWS STS API: AssumeRole, AssumeRoot"},
-		{30 * time.Minute, "role session held by an AWS service (Auto Scaling, EKS)",
+			"AWS STS API: AssumeRole, AssumeRoot",
+		},
+		{
+			30 * time.Minute, "role session held by an AWS service (Auto Scaling, EKS)",
 			"read the credentials again before each use; the service renews them every half hour",
-			"measured in recorded issuances"},
-		{time.Hour, "AssumeRole default, chained roles, IRSA",
+			"measured in recorded issuances",
+		},
+		{
+			time.Hour, "AssumeRole default, chained roles, IRSA",
 			"keep one credential provider for the life of the process and let it renew; with IRSA read the token file again on each renewal",
-			"AWS STS API: default DurationSeconds; role chaining is limited to one hour"},
-		{2 * time.Hour, "function role session",
+			"AWS STS API: default DurationSeconds; role chaining is limited to one hour",
+		},
+		{
+			2 * time.Hour, "function role session",
 			"create SDK clients from the environment's provider on each cold start and never copy its keys elsewhere",
-			"measured in recorded issuances"},
-		{6 * time.Hour, "instance profile",
+			"measured in recorded issuances",
+		},
+		{
+			6 * time.Hour, "instance profile",
 			"use the SDK's default provider chain instead of credentials read once from the instance metadata service",
-			"measured in recorded issuances: 6:00:36 to 6:27:44"},
-		{6*time.Hour + 35*time.Minute, "instance profile, longest seen",
+			"measured in recorded issuances: 6:00:36 to 6:27:44",
+		},
+		{
+			6*time.Hour + 35*time.Minute, "instance profile, longest seen",
 			"use the SDK's default provider chain instead of credentials read once from the instance metadata service",
-			"measured in recorded issuances: 6:35:00"},
-		{12 * time.Hour, "longest role session, GetSessionToken and GetFederationToken default, function roles, IAM Identity Center",
+			"measured in recorded issuances: 6:35:00",
+		},
+		{
+			12 * time.Hour, "longest role session, GetSessionToken and GetFederationToken default, function roles, IAM Identity Center",
 			"renew the session before it ends, or sign in again by a scheduled job; a longer session is not to be had for a role",
-			"AWS STS API: MaxSessionDuration, default DurationSeconds"},
-		{36 * time.Hour, "longest GetSessionToken or GetFederationToken session",
+			"AWS STS API: MaxSessionDuration, default DurationSeconds",
+		},
+		{
+			36 * time.Hour, "longest GetSessionToken or GetFederationToken session",
 			"replace the stored session token by a role that the workload assumes itself",
-			"AWS STS API: GetSessionToken, GetFederationToken"},
+			"AWS STS API: GetSessionToken, GetFederationToken",
+		},
 	}
 }
 
@@ -72,6 +88,9 @@ func nearest(period time.Duration, seen []time.Duration) (time.Duration, bool) {
 	}
 	return best, best > 0
 }
+
+// Nearest returns the lifetime of Lifetimes that a period fits; false if none.
+func Nearest(period time.Duration) (time.Duration, bool) { return nearest(period, nil) }
 
 // LifetimeOf returns the table's entry for a lifetime, as found in
 // Rhythm.Lifetime; false if the lifetime is not in the table.

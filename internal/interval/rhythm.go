@@ -129,6 +129,31 @@ func next(phase time.Time, period time.Duration, t time.Time) time.Time {
 	return phase.Add(n * period).Round(time.Second)
 }
 
+// Expected are the beats that the rhythm lets expect, from its first one to the
+// third after until: those that came, those that are missing between them, and
+// those to come. There are at most a few hundred.
+func (r Rhythm) Expected(until time.Time) []time.Time {
+	var out []time.Time
+	for i, t := range r.Times {
+		if i > 0 {
+			gap := t.Sub(r.Times[i-1])
+			missing := int(math.Round(gap.Seconds()/r.Period.Seconds())) - 1
+			for k := 1; k <= min(missing, maxExpected-len(out)); k++ {
+				out = append(out, r.Times[i-1].Add(gap/time.Duration(missing+1)*time.Duration(k)))
+			}
+		}
+		out = append(out, t)
+	}
+	last := until.Add(3 * r.Period)
+	for t := r.Phase.Add(r.Period); r.Period > 0 && !t.After(last) && len(out) < maxExpected; t = t.Add(r.Period) {
+		out = append(out, t)
+	}
+	return out
+}
+
+// maxExpected bounds Expected.
+const maxExpected = 500
+
 // onBeatShare bounds how far from a beat counts as on it, as a share of the
 // period: beyond it a tolerance would cover too much of the clock.
 const onBeatShare = 0.15

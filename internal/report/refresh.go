@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/interval"
+)
+
+// refreshBugs looks for failures that recur at a predictable interval: of the
+// principal as a whole, else of each of its workloads.
+func (v *view) refreshBugs(sub *subject) {
+	list := slices.DeleteFunc(slices.Clone(sub.failures), func(s *incident.Signal) bool { return !refreshable(s) })
+	if v.recurring(sub, list) {
+		return
+	}
+	workloads := map[string][]*incident.Signal{}
+	var names []string
+	for _, s := range list {
+		if workloads[s.Workload] == nil {
+			names = append(names, s.Workload)
+		}
+		workloads[s.Workload] = append(workloads[s.Workload], s)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if name != "" && len(names) > 1 {
+			v.recurring(sub, workloads[name])
+		}
+	}
+}
+
+// refreshable reports whether a failure can come from credentials that were not
+// renewed in time. Long-term keys are never renewed, and a wrong clock or a
+// wrong secret has nothing to do with it.
+func refreshable(s *incident.Signal) bool {
+	if strings.HasPrefix(s.Key, "AKIA") {
+		return false
+	}
+	switch s.Reason {
+	case incident.ReasonClockSkew, incident.ReasonSignature, incident.ReasonNoToken, incident.ReasonAudience, incident.ReasonProviderDown,
+		incident.ReasonProviderMissing, incident.ReasonRegionNotEnabled, incident.ReasonRoleUnusable:
+		return false
+	}
+	switch s.ErrorCode {
+	case "RequestTimeTooSkewed", "RequestExpired", "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature",
+		"MissingAuthenticationToken", "IDPRejectedClaim", "IDPCommunicationError":
+		return false
+	}
+	return true
+}
+
+// recurring adds a refresh bug if the failures keep a rhythm.
+func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
+	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: sub.lifetimes()})
+	if !ok || !dominant(r, list) || !sub.livesBetween(r) || v.explained(sub, r) {
+		return false
+	}
+	on := slices.DeleteFunc(slices.Clone(list), func(s *incident.Signal) bool { return !interval.OnBeat(r, s.Time) })
+	v.add(incident.Anomaly{
+		Kind:         incident.RefreshBugAnomaly,
+		Subject:      sub.named(on),
+		Period:       r.Period,
+		Jitter:       r.Jitter,
+		Occurrences:  r.Beats,
+		Lifetime:     r.Lifetime,
+		NextExpected: r.NextExpected,
+		Confidence:   v.confidence(sub, r),
+		Times:        r.Times,
+		Summary:      recurs(r),
+		Fix:          fix(r.Lifetime),
+	})
+	sub.beats = r.Expected(v.asOf)
+	return true
+}
+
+func recurs(r interval.Rhythm) string {
+	s := fmt.Sprintf("Failures recur every %s (± %s), %d times so far", span(r.Period), span(r.Jitter), r.Beats)
+	if l, ok := interval.LifetimeOf(r.Lifetime); ok {
+		return s + fmt.Sprintf(": as often as credentials that live %s run out (%s)", span(l.Duration), l.Name)
+	}
+	if r.Lifetime > 0 {
+		return s + fmt.Sprintf(": as often as this principal's sessions of %s run out", span(r.Lifetime))
+	}
+	return s
+}
+
+// fix is what a period suggests to do.
+func fix(lifetime time.Duration) string {
+	if l, ok := interval.LifetimeOf(lifetime); ok {
+		return sentence(l.Fix)
+	}
+	return "Look for a job or a cache with this period in the code that obtains these credentials, and let the SDK's own provider renew them."
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+// dominant reports whether the rhythm accounts for most of what fails, or for a
+// good part where its period is a lifetime: in many random failures some always
+// keep a beat.
+func dominant(r interval.Rhythm, list []*incident.Signal) bool {
+	share := float64(r.Beats) / float64(min(interval.MaxBeats, len(interval.Beats(times(list)))))
+	return share >= 0.6 || r.Lifetime > 0 && share >= 0.35
+}
+
+// lifetimes are those that the principal's sessions were issued with.
+func (sub *subject) lifetimes() []time.Duration {
+	var out []time.Duration
+	for _, is := range sub.issued {
+		if d := is.ExpiresAt.Sub(is.IssuedAt).Round(time.Second); !is.ExpiresAt.IsZero() && d > 0 && len(out) < 8 && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// livesBetween reports whether the credential worked or was renewed between the
+// beats. A dead credential that is polled fails regularly too. Where nothing
+// but failures can be seen of the principal, it is believed.
+func (sub *subject) livesBetween(r interval.Rhythm) bool {
+	if len(sub.issued)+len(sub.uses) == 0 {
+		return true
+	}
+	first, last := r.Times[0], r.Phase
+	for _, is := range sub.issued {
+		if is.IssuedAt.After(first) && is.IssuedAt.Before(last) {
+			return true
+		}
+	}
+	for _, u := range sub.uses {
+		if u.Last.After(first) && u.First.Before(last) {
+			return true
+		}
+	}
+	return false
+}
+
+// explained reports whether a finding gives the failures another cause.
+func (v *view) explained(sub *subject, r interval.Rhythm) bool {
+	for _, f := range v.during(sub, r) {
+		switch f.Verdict {
+		case incident.Compromise, incident.PlannedChange, incident.Misconfiguration:
+			return true
+		}
+	}
+	return false
+}
+
+// confidence is that of the finding about the same failures, if there is one.
+func (v *view) confidence(sub *subject, r interval.Rhythm) float64 {
+	for _, f := range v.during(sub, r) {
+		if f.Cause == incident.RefreshBug {
+			return f.Confidence
+		}
+	}
+	return r.Confidence()
+}
+
+// during are the findings about a subject while a rhythm went on.
+func (v *view) during(sub *subject, r interval.Rhythm) []incident.Finding {
+	var out []incident.Finding
+	for _, f := range v.findings {
+		if f.Subject.Key() == sub.Key() && !f.FirstSeen.After(r.Phase) && !f.LastSeen.Before(r.Times[0]) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// agree adds the refresh bugs that only the findings tell, so that the report
+// never says less than they do.
+func (v *view) agree() {
+	for _, f := range v.findings {
+		if f.Cause != incident.RefreshBug || f.Interval == nil || f.FirstSeen.After(v.asOf) || v.told(f) {
+			continue
+		}
+		lifetime, _ := interval.Nearest(f.Interval.Period)
+		v.add(incident.Anomaly{
+			Kind:         incident.RefreshBugAnomaly,
+			Subject:      f.Subject,
+			Period:       f.Interval.Period,
+			Jitter:       f.Interval.Jitter,
+			Occurrences:  f.Interval.Occurrences,
+			Lifetime:     lifetime,
+			NextExpected: f.Interval.NextExpected,
+			Confidence:   f.Confidence,
+			Times:        []time.Time{f.FirstSeen, f.LastSeen},
+			Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times so far", span(f.Interval.Period), span(f.Interval.Jitter), f.Interval.Occurrences),
+			Fix:          fix(lifetime),
+		})
+	}
+}
+
+func (v *view) told(f incident.Finding) bool {
+	return slices.ContainsFunc(v.anomalies, func(a incident.Anomaly) bool {
+		return a.Kind == incident.RefreshBugAnomaly && a.Subject.Key() == f.Subject.Key()
+	})
+}
+
+// span writes a duration as people do: 6h27m, 45s.
+func span(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
