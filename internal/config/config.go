@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // Version is the version of the file's format. It changes when the meaning of
@@ -15,6 +16,28 @@ type Config struct {
 	Settings incident.Settings
 	// Routes are who is told what, in the file's order.
 	Routes []Route
+	// LogGroups are who writes to which log group, in the file's order.
+	LogGroups []LogGroup
+}
+
+// LogGroup says who writes to the log groups of a pattern.
+type LogGroup struct {
+	// Pattern is a group's name; * stands for any characters, ? for one.
+	Pattern string
+	// Workload is the program's name, Principal the ARN of the role or user that
+	// it runs as. One of them may be empty.
+	Workload, Principal string
+}
+
+// LogWriter is who writes to a log group: the first entry whose pattern matches
+// decides. It is nobody for a group that no entry means.
+func (c Config) LogWriter(group string) (workload, principalARN string) {
+	for _, g := range c.LogGroups {
+		if lineage.Wildcard(g.Pattern, group) {
+			return g.Workload, g.Principal
+		}
+	}
+	return "", ""
 }
 
 // Default is what holds without a configuration file.

@@ -89,6 +89,12 @@ routes:
   - {name: pager, type: https, target: "https://pager.example.com/v1/events"}
   - {name: ticket, type: lambda, target: "arn:aws:lambda:eu-west-1:111122223333:function:ticket"}
   - {name: chat, type: chat, target: "arn:aws:chatbot::111122223333:chat-configuration/slack-channel/soc"}
+log_groups:
+  - pattern: "/ecs/payments-*"
+    workload: payments
+    principal: arn:aws:iam::111122223333:role/apps/payments
+  - {pattern: "API-Gateway-Execution-Logs_?#.", workload: gateway}
+  - {pattern: /ci, principal: "arn:aws-us-gov:iam::111122223333:user/ci@example.com"}
 `
 	const day = 24 * time.Hour
 	at := func(s string) time.Time {
@@ -133,6 +139,11 @@ routes:
 			{Name: "ticket", Type: Lambda, Target: "arn:aws:lambda:eu-west-1:111122223333:function:ticket"},
 			{Name: "chat", Type: Chat, Target: "arn:aws:chatbot::111122223333:chat-configuration/slack-channel/soc"},
 		},
+		LogGroups: []LogGroup{
+			{"/ecs/payments-*", "payments", "arn:aws:iam::111122223333:role/apps/payments"},
+			{"API-Gateway-Execution-Logs_?#.", "gateway", ""},
+			{"/ci", "", "arn:aws-us-gov:iam::111122223333:user/ci@example.com"},
+		},
 	}
 	got, err := Load("f.yaml", []byte(file))
 	if err != nil {
@@ -155,7 +166,7 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"no version", "accounts: []\n", "f.yaml:1:1: key version is missing"},
 		{"a version to come", "version: 2\n", `f.yaml:1:10: version: expected 1, the only version of the format so far, got the number "2"`},
 		{"a version in quotes", "version: \"1\"\n", "f.yaml:1:10: version: expected 1, the only version of the format so far, got text"},
-		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, suppressions and routes, got a list"},
+		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, suppressions, routes and log_groups, got a list"},
 		{"an unknown key", "version: 1\ncolour: red\n", `f.yaml:2:1: unknown key "colour"`},
 		{"a key that is nearly right", "version: 1\norganizations: []\n", `f.yaml:2:1: unknown key "organizations"; did you mean organisations?`},
 		{"a key in another style", "version: 1\ntrustedAccounts: []\n", `f.yaml:2:1: unknown key "trustedAccounts"; did you mean trusted_accounts?`},
@@ -224,6 +235,14 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"nested dashes", "version: 1\naccounts:\n  " + strings.Repeat("- ", 5000) + "x", "f.yaml:3:35: lists and mappings are nested more than 16 deep"},
 		{"very many keys", "version: 1\n" + strings.Repeat("a: 1\n", 12000), "f.yaml:10001:2: the file has more than 10000 keys"},
 		{"a file of another size", "version: 1\n#" + strings.Repeat("x", maxSize), "f.yaml: the file has 131084 bytes; a configuration may have 131072"},
+		{
+			"log groups of everybody and nobody", "version: 1\nlog_groups:\n  - pattern: \"*\"\n    workload: all\n  - pattern: /a\n  - workload: b\n  - {pattern: /a, principal: app}\n",
+			"f.yaml:3:14: log_groups[0].pattern: the pattern \"*\" matches every log group; name some\n" +
+				"f.yaml:5:5: log_groups[1]: expected at least one of workload and principal\n" +
+				"f.yaml:6:5: log_groups[2]: key pattern is missing\n" +
+				"f.yaml:7:5: log_groups[3].pattern: the pattern \"/a\" is already used on line 5, and the first one decides\n" +
+				"f.yaml:7:30: log_groups[3].principal: expected the ARN of one role or user, such as arn:aws:iam::111122223333:role/payments, got \"app\"",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,6 +272,26 @@ func TestProblemsAreMany(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	if got, want := lines[len(lines)-1], "f.yaml: and 400 more"; got != want || len(lines) != 101 {
 		t.Errorf("the error has %d lines and ends in %q, want 101 and %q", len(lines), got, want)
+	}
+}
+
+func TestTheFirstPatternSaysWhoWritesToALogGroup(t *testing.T) {
+	c := Config{LogGroups: []LogGroup{
+		{Pattern: "/ecs/payments-api", Workload: "payments"},
+		{Pattern: "/ecs/payments-*", Workload: "payments-workers", Principal: "arn:aws:iam::111122223333:role/worker"},
+		{Pattern: "/ecs/*", Workload: "some-task"},
+		{Pattern: "/ecs/billing", Workload: "never"},
+	}}
+	for group, want := range map[string][2]string{
+		"/ecs/payments-api":   {"payments", ""},
+		"/ecs/payments-api-2": {"payments-workers", "arn:aws:iam::111122223333:role/worker"},
+		"/ecs/billing":        {"some-task", ""},
+		"/aws/ecs/billing":    {"", ""},
+		"":                    {"", ""},
+	} {
+		if workload, principal := c.LogWriter(group); workload != want[0] || principal != want[1] {
+			t.Errorf("LogWriter(%q) = %q, %q, want %q", group, workload, principal, want)
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ func (r *reader) top(n ast.Node, c *Config) {
 		{"thresholds", r.thresholds(&s.Thresholds)},
 		{"suppressions", r.suppressions(&s.Suppressions)},
 		{"routes", r.routes(&c.Routes)},
+		{"log_groups", r.logGroups(&c.LogGroups)},
 	})
 }
 
@@ -224,4 +225,32 @@ func (r *reader) match(path string, n ast.Node) Match {
 		{"cause", oneOrMore(r, &m.Causes, word[incident.Cause](r, causeNames()))},
 	})
 	return m
+}
+
+func (r *reader) logGroups(dst *[]LogGroup) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		lines := map[string]int{}
+		r.items(path, n, func(path string, n ast.Node) {
+			g := r.logGroup(path, n)
+			if line := lines[g.Pattern]; line > 0 {
+				r.reportAt(start(n), join(path, "pattern"), "the pattern %s is already used on line %d, and the first one decides", shown(g.Pattern), line)
+			} else if g.Pattern != "" {
+				lines[g.Pattern] = start(n).Position.Line
+			}
+			*dst = append(*dst, g)
+		})
+	}
+}
+
+func (r *reader) logGroup(path string, n ast.Node) LogGroup {
+	var g LogGroup
+	seen := r.mapping(path, n, 1, []key{
+		{"pattern", into(&g.Pattern, r.groupPattern)},
+		{"workload", into(&g.Workload, r.workload)},
+		{"principal", into(&g.Principal, r.principal)},
+	})
+	if seen != nil && seen["workload"] == nil && seen["principal"] == nil {
+		r.reportAt(start(n), path, "expected at least one of workload and principal")
+	}
+	return g
 }

@@ -53,6 +53,7 @@ func TestExampleLoads(t *testing.T) {
 		{"accounts", len(c.Settings.Accounts)}, {"trusted accounts", len(c.Settings.TrustedAccounts)}, {"organisations", len(c.Settings.Organisations)},
 		{"responders", len(c.Settings.Responders)}, {"deployers", len(c.Settings.Deployers)}, {"networks", len(c.Settings.TrustedNetworks)},
 		{"change windows", len(c.Settings.ChangeWindows)}, {"suppressions", len(c.Settings.Suppressions)}, {"routes", len(c.Routes)},
+		{"log groups", len(c.LogGroups)},
 	} {
 		if s.n == 0 {
 			t.Errorf("the worked example shows no %s", s.what)

@@ -78,6 +78,11 @@ var fragments = []string{
 	"routes: [{name: a, type: https, target: 'https://example.com/a?b=c'}]", "routes: [{name: a, type: https, target: 'https://example.com:8443'}]", "routes: [{name: a, type: https, target: 'http://example.com'}]", "routes: [{name: a, type: https, target: 'https://u:p@example.com'}]", "routes: [{name: a, type: https, target: 'https://example.com/#a'}]", "routes: [{name: a, type: https, target: 7}]",
 	"routes: [{name: a, type: email, target: a@example.com, match: {}}]", "routes: [{name: a, type: email, target: a@example.com, match: {verdict: expiry}}]", "routes: [{name: a, type: email, target: a@example.com, match: {verdict: [expiry, compromise], severity: high, account: '111122223333', cause: [refresh_bug]}}]",
 	"routes: [{name: a, type: email, target: a@example.com, match: {verdict: []}}]", "routes: [{name: a, type: email, target: a@example.com, match: {verdict: [expiry, expiry]}}]", "routes: [{name: a, type: email, target: a@example.com, match: {severity: [high]}}]", "routes: [{name: a, type: email, target: a@example.com, match: {account: [111122223333]}}]", "routes: [{name: a, type: email, target: a@example.com, match: {subject: x}}]", "routes: [{name: a, type: email, target: a@example.com, match: []}]",
+	"log_groups: []", "log_groups: {}", "log_groups: [{pattern: /ecs/a, workload: a}]", "log_groups: [{pattern: '/ecs/*-?', principal: 'arn:aws:iam::111122223333:role/apps/a'}]", "log_groups: [{pattern: a.b#c_d, workload: a, principal: 'arn:aws-cn:iam::111122223333:user/a@b'}]",
+	"log_groups: [{pattern: /ecs/a}]", "log_groups: [{workload: a}]", "log_groups: [{pattern: '*', workload: a}]", "log_groups: [{pattern: '?*', workload: a}]", "log_groups: [{pattern: '', workload: a}]", "log_groups: [{pattern: 'a b', workload: a}]", "log_groups: [{pattern: 'a:*', workload: a}]", "log_groups: [{pattern: " + strings.Repeat("x", 512) + ", workload: a}]", "log_groups: [{pattern: " + strings.Repeat("x", 513) + ", workload: a}]",
+	"log_groups: [{pattern: a, workload: 'a b'}]", "log_groups: [{pattern: a, workload: ''}]", "log_groups: [{pattern: a, workload: '-'}]", "log_groups: [{pattern: a, workload: /ecs/a}]", "log_groups: [{pattern: a, workload: 7}]", "log_groups: [{pattern: a, workload: " + strings.Repeat("x", 129) + "}]",
+	"log_groups: [{pattern: a, principal: payments}]", "log_groups: [{pattern: a, principal: 'arn:aws:iam::111122223333:role/*'}]", "log_groups: [{pattern: a, principal: 'arn:aws:sts::111122223333:assumed-role/a/b'}]", "log_groups: [{pattern: a, principal: 'arn:aws:iam::111122223333:root'}]", "log_groups: [{pattern: a, principal: 'arn:aws:iam::111122223333:role/" + strings.Repeat("x/", 250) + "x'}]", "log_groups: [{pattern: a, principal: 'arn:aws:iam::111122223333:role/" + strings.Repeat("x", 65) + "'}]",
+	"log_groups: [{pattern: a, workload: b, account: '111122223333'}]", "log_groups: [a]", "log_group: []",
 	"route: []", "colour: red",
 }
 
@@ -121,6 +126,7 @@ func TestLoaderIsStricterThanSchema(t *testing.T) {
 		"suppressions: [{verdict: expiry, cause: clock_skew, until: '2026-06-30', reason: r}]",
 		"suppressions: [{cause: clock_skew, until: '2026-02-30', reason: r}]",
 		"routes: [{name: a, type: email, target: a@example.com}, {name: a, type: email, target: b@example.com}]",
+		"log_groups: [{pattern: a, workload: b}, {pattern: a, workload: c}]",
 	} {
 		file := "version: 1\n" + fragment + "\n"
 		if _, err := Load("f.yaml", []byte(file)); err == nil {

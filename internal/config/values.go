@@ -27,6 +27,12 @@ var (
 	// Nothing but wildcards where the name stands.
 	everybodyForm = regexp.MustCompile(`^([*?]+|arn:.*:((role|user|assumed-role|federated-user)/?)?[*?/]*[*?])$`)
 
+	// CloudWatch Logs' own alphabet for groups, and the wildcards.
+	groupForm     = regexp.MustCompile(`^[A-Za-z0-9_/.#*?-]{1,512}$`)
+	everyForm     = regexp.MustCompile(`^[*?]*$`)
+	workloadForm  = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9_/.:@#+-]{0,127}$`)
+	principalForm = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
+
 	timeForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
 	dateForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 	clockForm     = regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
@@ -113,6 +119,34 @@ func (r *reader) subject(path string, n ast.Node) (string, bool) {
 	s, ok := r.text(path, n, what)
 	if ok && (!subjectForm.MatchString(s) || strings.Trim(s, "*?") == "" || utf8.RuneCountInString(s) > 2048) {
 		r.reportAt(n.GetToken(), path, "expected %s, got %s", what, shown(s))
+		return "", false
+	}
+	return s, ok
+}
+
+// groupPattern reads the name of a log group. One that means every group would
+// lay all failures at one door.
+func (r *reader) groupPattern(path string, n ast.Node) (string, bool) {
+	const what = "the name of a log group, with or without wildcards"
+	s, ok := r.formed(path, n, groupForm, what)
+	if ok && everyForm.MatchString(s) {
+		r.reportAt(n.GetToken(), path, "the pattern %s matches every log group; name some", shown(s))
+		return "", false
+	}
+	return s, ok
+}
+
+func (r *reader) workload(path string, n ast.Node) (string, bool) {
+	return r.formed(path, n, workloadForm, "a program's name of letters, digits and _/.:@#+-")
+}
+
+// principal reads the one role or user that a program runs as.
+func (r *reader) principal(path string, n ast.Node) (string, bool) {
+	const what = "the ARN of one role or user, such as arn:aws:iam::111122223333:role/payments"
+	const longest = 512
+	s, ok := r.formed(path, n, principalForm, what)
+	if ok && len(s) > longest {
+		r.reportAt(n.GetToken(), path, "expected %s, at most %d characters long", what, longest)
 		return "", false
 	}
 	return s, ok
