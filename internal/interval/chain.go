@@ -165,11 +165,33 @@ func chained(at []float64) (chain, bool) {
 	if !ok || best.margin < 0 {
 		return chain{}, false
 	}
-	c := newSearcher(at).chainOf(best)
-	c = resumed(at, c, best.tracker)
+	period, c := fundamental(at, best)
+	c = resumed(at, c, period.tracker)
 	c.method = Chain
 	c.score = thresholdDecades + best.margin/math.Ln10
 	return c, true
+}
+
+// fundamental returns the trial of the period of which best's is a multiple, if
+// it is one, and its chain. Where half the beats are missing, every second or
+// third period may make as good a chain of fewer beats; the true one has most
+// of the gain and more of the beats.
+func fundamental(at []float64, best trial) (trial, chain) {
+	s := newSearcher(at)
+	c := s.chainOf(best)
+	for part := 2.0; part <= 3; part++ {
+		p := c.period / part
+		if p < minPeriod {
+			break
+		}
+		for _, t := range s.trials([]float64{p}, trackers(len(at))) {
+			shorter := s.chainOf(t)
+			if t.gain() >= 0.75*best.gain() && 4*len(shorter.members) >= 5*len(c.members) {
+				return fundamental(at, t)
+			}
+		}
+	}
+	return best, c
 }
 
 // resumeGain is what a further stretch of the same period needs to gain. The
@@ -229,6 +251,9 @@ type trial struct {
 	period, margin float64
 	tracker        tracker
 }
+
+// gain is what the trial's chain gains.
+func (t trial) gain() float64 { return t.margin + t.tracker.need }
 
 // better orders trials, the best one first.
 func better(a, b trial) int {
