@@ -55,7 +55,7 @@ func refreshable(s *incident.Signal) bool {
 
 // recurring adds a refresh bug if the failures keep a rhythm.
 func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
-	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: sub.lifetimes()})
+	r, ok := v.rhythm(sub, list)
 	if !ok || !dominant(r, list) || !sub.livesBetween(r) || v.explained(sub, r) {
 		return false
 	}
@@ -75,6 +75,26 @@ func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
 	})
 	sub.beats = r.Expected(v.asOf)
 	return true
+}
+
+// rhythm is that of a list of the subject's failures. That of all of them is
+// looked for once.
+func (v *view) rhythm(sub *subject, list []*incident.Signal) (interval.Rhythm, bool) {
+	o := interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: sub.lifetimes()}
+	if len(list) < len(sub.failures) {
+		return interval.Find(times(list), o)
+	}
+	if sub.whole == nil {
+		r, ok := interval.Find(times(list), o)
+		sub.whole = &found{r, ok}
+	}
+	return sub.whole.Rhythm, sub.whole.ok
+}
+
+// found is the answer of a search for a rhythm.
+type found struct {
+	interval.Rhythm
+	ok bool
 }
 
 func recurs(r interval.Rhythm) string {

@@ -19,14 +19,14 @@ func (v *view) spikes(sub *subject) {
 		counts[i] = interval.Counted{Time: s.Time, N: max(1, s.Count)}
 	}
 	o := interval.SpikeOptions{Floor: v.settings.Thresholds.SpikeFloor}
-	if r, ok := interval.Find(times(sub.failures), interval.Options{Seen: sub.lifetimes()}); ok {
+	if r, ok := v.rhythm(sub, sub.failures); ok {
 		o.Rhythm = &r
 	}
-	found := interval.Spikes(counts, o)
-	if extra := len(found) - maxSpikes; extra > 0 {
-		found = found[extra:]
+	list := interval.Spikes(counts, o)
+	if extra := len(list) - maxSpikes; extra > 0 {
+		list = list[extra:]
 	}
-	for _, s := range found {
+	for _, s := range list {
 		in := sub.between(s.Start, s.End)
 		v.add(incident.Anomaly{
 			Kind:        incident.SpikeAnomaly,
