@@ -18,6 +18,9 @@ const (
 	// EnvEventBus is the name or ARN of the event bus that findings are put on.
 	// Optional: without it none are.
 	EnvEventBus = "TRAILVERDICT_EVENT_BUS"
+	// EnvQueue is the URL of the queue of signals, which intake fills and detect
+	// empties.
+	EnvQueue = "TRAILVERDICT_QUEUE_URL"
 	// EnvConfigFile is the path of the configuration file beside the function.
 	// Optional: without it the defaults hold.
 	EnvConfigFile = "TRAILVERDICT_CONFIG_FILE"

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// Env is what the environment tells a function. What a function does not need
+// may be empty.
+type Env struct {
+	Table, FindingsTopic, ChatTopic, EmailTopic, EventBus, Queue, ReportBucket string
+
+	// ConfigFile is the path of the configuration file; empty means none.
+	ConfigFile string
+	// Metrics says whether metrics are written, LogLevel what is logged at least.
+	Metrics  bool
+	LogLevel slog.Level
+}
+
+// LoadEnv reads the environment of a function that cannot do without the given
+// variables. The error names all that are missing, and all whose value makes no
+// sense, without repeating the values.
+func LoadEnv(lookup func(name string) (string, bool), required ...string) (Env, error) {
+	r := envReader{lookup: lookup, required: required}
+	e := Env{
+		Table: r.text(EnvTable), FindingsTopic: r.text(EnvFindingsTopic), ChatTopic: r.text(EnvChatTopic), EmailTopic: r.text(EnvEmailTopic),
+		EventBus: r.text(EnvEventBus), Queue: r.text(EnvQueue), ReportBucket: r.text(EnvReportBucket), ConfigFile: r.text(EnvConfigFile),
+		Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
+	}
+	if len(r.missing) > 0 {
+		r.errs = append(r.errs, fmt.Errorf("the environment lacks %s", strings.Join(r.missing, ", ")))
+	}
+	if err := errors.Join(r.errs...); err != nil {
+		return Env{}, err
+	}
+	return e, nil
+}
+
+// envReader gathers what is wrong with an environment.
+type envReader struct {
+	lookup   func(string) (string, bool)
+	required []string
+	missing  []string
+	errs     []error
+}
+
+func (r *envReader) text(name string) string {
+	s, _ := r.lookup(name)
+	if s == "" && slices.Contains(r.required, name) {
+		r.missing = append(r.missing, name)
+	}
+	return s
+}
+
+// onOff is off unless said otherwise: what is switched by it costs money.
+func (r *envReader) onOff(name string) bool {
+	switch r.text(name) {
+	case "on":
+		return true
+	case "", "off":
+	default:
+		r.errs = append(r.errs, fmt.Errorf("%s is neither on nor off", name))
+	}
+	return false
+}
+
+func (r *envReader) level(name string) slog.Level {
+	switch r.text(name) {
+	case "debug":
+		return slog.LevelDebug
+	case "", "info":
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	default:
+		r.errs = append(r.errs, fmt.Errorf("%s is none of debug, info, warn and error", name))
+	}
+	return slog.LevelInfo
+}
+
+// LoadFile reads the configuration file at a path with the given function, such
+// as os.ReadFile. Without a path the defaults hold; a path where nothing can be
+// read is an error, since somebody has meant something by it.
+func LoadFile(path string, read func(path string) ([]byte, error)) (Config, error) {
+	if path == "" {
+		return Default(), nil
+	}
+	data, err := read(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	return Load(path, data)
+}

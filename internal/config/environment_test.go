@@ -1,0 +1,58 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func lookupIn(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+func TestLoadEnv(t *testing.T) {
+	got, err := LoadEnv(lookupIn(map[string]string{
+		EnvTable: "table", EnvFindingsTopic: "findings", EnvChatTopic: "chat", EnvEmailTopic: "mail", EnvEventBus: "bus", EnvQueue: "queue",
+		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvMetrics: "on", EnvLogLevel: "warn",
+	}), EnvTable, EnvQueue)
+	want := Env{
+		Table: "table", FindingsTopic: "findings", ChatTopic: "chat", EmailTopic: "mail", EventBus: "bus", Queue: "queue",
+		ConfigFile: "file", ReportBucket: "bucket", Metrics: true, LogLevel: slog.LevelWarn,
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("LoadEnv (-want +got):\n%s%v", diff, err)
+	}
+	if got, err := LoadEnv(lookupIn(nil)); err != nil || got != (Env{}) {
+		t.Errorf("an empty environment gives %+v, %v; want the zero one, as nothing is required", got, err)
+	}
+}
+
+func TestLoadEnvNamesAllThatIsWrong(t *testing.T) {
+	_, err := LoadEnv(lookupIn(map[string]string{EnvTable: "", EnvMetrics: "secret-1", EnvLogLevel: "secret-2", EnvChatTopic: "chat"}), EnvTable, EnvQueue, EnvChatTopic)
+	want := "TRAILVERDICT_METRICS is neither on nor off\nTRAILVERDICT_LOG_LEVEL is none of debug, info, warn and error\nthe environment lacks TRAILVERDICT_TABLE, TRAILVERDICT_QUEUE_URL"
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
+func TestLoadFile(t *testing.T) {
+	read := func(path string) ([]byte, error) {
+		if path != "trailverdict.yaml" {
+			return nil, fs.ErrNotExist
+		}
+		return []byte("version: 1\nlog_groups: [{pattern: /a, workload: a}]\n"), nil
+	}
+	if c, err := LoadFile("", read); err != nil || !cmp.Equal(c, Default()) {
+		t.Errorf("without a path: %+v, %v; want the defaults", c, err)
+	}
+	if c, err := LoadFile("trailverdict.yaml", read); err != nil || len(c.LogGroups) != 1 {
+		t.Errorf("LoadFile: %+v, %v", c, err)
+	}
+	if _, err := LoadFile("elsewhere.yaml", read); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "configuration") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
