@@ -14,17 +14,22 @@ const (
 )
 
 // TableIndex is a sparse index: an item that lacks its partition key is not in
-// it. It holds all of an item's attributes.
-type TableIndex struct{ Name, Partition, Sort string }
+// it. It holds all of an item's attributes, or its keys only.
+type TableIndex struct {
+	Name, Partition, Sort string
+	KeysOnly              bool
+}
 
 // TableIndexes returns the table's indexes: the further nodes that an item is
 // filed under, so that one event costs one write whatever the number of its
 // nodes, and the items that are due by time.
 func TableIndexes() []TableIndex {
 	return []TableIndex{
-		{"g1", "g1", TableSort},
-		{"g2", "g2", TableSort},
-		{"g3", "g3", TableSort},
-		{"due", "kind", "due"},
+		{Name: "by-g1", Partition: "g1", Sort: TableSort},
+		{Name: "by-g2", Partition: "g2", Sort: TableSort},
+		{Name: "by-g3", Partition: "g3", Sort: TableSort},
+		// What is due is read from the table, as it is then. A case is revised
+		// often, and larger than its keys.
+		{Name: "by-due", Partition: "kind", Sort: "due", KeysOnly: true},
 	}
 }
