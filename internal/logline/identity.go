@@ -81,7 +81,7 @@ func onlyARN(s string, wanted func(string) bool) string {
 		s = s[i:]
 		arn := strings.TrimRight(s[:arnEnd(s)], ".,:")
 		s = s[len("arn:aws"):]
-		if !wanted(arn) || arn == only || holdsSecret(arn) {
+		if !wanted(arn) || arn == only || HoldsSecret(arn) {
 			continue
 		}
 		if only != "" {
@@ -110,7 +110,7 @@ func isRoleARN(arn string) bool { return isIdentityARN(arn, "iam", "role/") }
 // isPrincipalARN holds for what our own line may name: a role, a session, a
 // user, or the root user.
 func isPrincipalARN(arn string) bool {
-	return (isSessionARN(arn) || isRoleARN(arn) || isIdentityARN(arn, "iam", "user/") || isRootARN(arn)) && !holdsSecret(arn)
+	return (isSessionARN(arn) || isRoleARN(arn) || isIdentityARN(arn, "iam", "user/") || isRootARN(arn)) && !HoldsSecret(arn)
 }
 
 func isRootARN(arn string) bool {

@@ -254,10 +254,11 @@ func isHex(value string) bool {
 	return strings.Trim(value, "0123456789abcdefABCDEF") == ""
 }
 
-// holdsSecret is the check of what is kept. It knows nothing of the
+// HoldsSecret reports whether a text that is to be kept, such as an id or a name,
+// could hold a session token or a secret key. It knows nothing of the
 // surroundings, so whatever has a secret's length and no pattern will do; names
 // of roles and tasks, which may be long, are told apart by their parts.
-func holdsSecret(s string) bool {
+func HoldsSecret(s string) bool {
 	for i := 0; ; {
 		start, end := longRun(s, i, secretLength, isTokenByte)
 		if start < 0 {

@@ -124,7 +124,7 @@ func factOf(line jsonscan.Value) (Fact, bool) {
 // anything that looks like a secret.
 func plain(s string) string {
 	const longest = 512
-	if len(s) > longest || !utf8.ValidString(s) || holdsSecret(s) {
+	if len(s) > longest || !utf8.ValidString(s) || HoldsSecret(s) {
 		return ""
 	}
 	for _, r := range s {

@@ -14,7 +14,7 @@ type arn struct {
 
 func parseARN(s string) (arn, bool) {
 	parts := strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[1] == "" || parts[5] == "" {
+	if len(parts) != 6 || parts[0] != "arn" || partitionName(parts[1]) == "" || parts[5] == "" {
 		return arn{}, false
 	}
 	return arn{parts[1], parts[2], parts[3], accountID(parts[4]), parts[5]}, true
@@ -27,7 +27,7 @@ func parseARN(s string) (arn, bool) {
 // It is not ok for an ARN of anything else.
 func principalOf(text string) (p incident.Principal, session string, ok bool) {
 	a, ok := parseARN(text)
-	if !ok {
+	if !ok || !printable(text) {
 		return incident.Principal{}, "", false
 	}
 	p = incident.Principal{Partition: a.partition, Account: a.account}

@@ -33,12 +33,12 @@ var (
 // Java runtimes put a narrow no-break space before AM and PM.
 func parseTime(s string) (time.Time, bool) {
 	if t, ok := parsePlain(s); ok {
-		return t, believable(t)
+		return believed(t)
 	}
 	s = strings.ToUpper(noBreakSpaces.Replace(strings.TrimSpace(s)))
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), believable(t)
+			return believed(t.UTC())
 		}
 	}
 	return time.Time{}, false
@@ -47,6 +47,14 @@ func parseTime(s string) (time.Time, bool) {
 var noBreakSpaces = strings.NewReplacer("\u202f", " ", "\u00a0", " ")
 
 func believable(t time.Time) bool { return !t.Before(earliest) && t.Before(latest) }
+
+// believed is t if it is believable, and no time otherwise.
+func believed(t time.Time) (time.Time, bool) {
+	if !believable(t) {
+		return time.Time{}, false
+	}
+	return t, true
+}
 
 // parsePlain reads the one form that nearly every time has, 2006-01-02T15:04:05Z,
 // without the cost of a layout.
@@ -80,7 +88,7 @@ func timeOf(v jsonscan.Value) (time.Time, bool) {
 	case jsonscan.String:
 		if text, ok := v.Plain(); ok {
 			if t, ok := parsePlain(text); ok {
-				return t, believable(t)
+				return believed(t)
 			}
 		}
 		return parseTime(v.Str())
@@ -93,7 +101,7 @@ func timeOf(v jsonscan.Value) (time.Time, bool) {
 		if n > latest.Unix() {
 			t = time.UnixMilli(n).UTC()
 		}
-		return t, believable(t)
+		return believed(t)
 	}
 	return time.Time{}, false
 }

@@ -229,7 +229,7 @@ func readEnvelope(v jsonscan.Value) envelope {
 		Source:      v.Get("source").Str(),
 		DetailType:  v.Get("detail-type").Str(),
 		Account:     accountID(v.Get("account").Str()),
-		Region:      v.Get("region").Str(),
+		Region:      regionName(v.Get("region").Str()),
 		ID:          v.Get("id").Str(),
 	}
 	env.Time, _ = timeOf(v.Get("time"))

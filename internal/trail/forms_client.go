@@ -96,7 +96,7 @@ func reported(v jsonscan.Value, env envelope, kind incident.Kind) (incident.Sign
 		Kind:     kind,
 		Feed:     incident.FromClient,
 		Key:      issuedKey(v.Get("accessKeyId").Str()),
-		Workload: shortText(v.Get("workload")),
+		Workload: workloadName(v.Get("workload")),
 	}
 	failedAs(&sig, shortText(v.Get("principalArn")))
 	sig.Actor.SourceIP = shortText(v.Get("sourceIPAddress"))
@@ -147,7 +147,7 @@ func reportTime(v jsonscan.Value, env envelope) (time.Time, bool) {
 // one at each delivery, so without the client's the content is the identity.
 func reportID(v jsonscan.Value) string {
 	if id := v.Get("eventId").Str(); len(id) <= maxID {
-		if id = shown(id); id != "" {
+		if id = shown(id); id != "" && !logline.HoldsSecret(id) {
 			return id
 		}
 	}
@@ -195,6 +195,16 @@ func shortText(v jsonscan.Value) string {
 		s = strings.ToValidUTF8(s[:maxText], "")
 	}
 	return s
+}
+
+// workloadName is a program's name for itself. A careless client might write
+// the bare secret there.
+func workloadName(v jsonscan.Value) string {
+	name := shortText(v)
+	if logline.HoldsSecret(name) {
+		return ""
+	}
+	return name
 }
 
 // shown is s if it is fit to be shown: not empty, no placeholder, no control

@@ -92,7 +92,7 @@ func (d *decoder) logs(v jsonscan.Value) {
 	}
 	src := logSource{
 		account: accountID(v.Get("owner").Str()),
-		group:   v.Get("logGroup").Str(),
+		group:   groupName(v.Get("logGroup").Str()),
 		stream:  v.Get("logStream").Str(),
 	}
 	if d.writers != nil {
@@ -220,7 +220,7 @@ func (src logSource) principal(fact logline.Fact) string {
 
 // eventID names a log event within its account, as a reader can find it again.
 func (src logSource) eventID(e jsonscan.Value, message string) string {
-	if id := e.Get("id").Str(); id != "" {
+	if id := eventIDIn(e.Get("id")); id != "" {
 		return src.group + ":" + id
 	}
 	h := sha256.New()

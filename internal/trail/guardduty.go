@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,13 +36,13 @@ func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
 	sig := incident.Signal{
 		ID:        findingID(v),
 		Account:   accountID(v.Get("accountId").Str()),
-		Partition: v.Get("partition").Str(),
-		Region:    v.Get("region").Str(),
+		Partition: partitionName(v.Get("partition").Str()),
+		Region:    regionName(v.Get("region").Str()),
 		Time:      threatTime(v, env),
 		Kind:      incident.ThreatFinding,
 		Feed:      incident.FromGuardDuty,
 		Count:     1,
-		Threat:    &incident.Threat{Type: v.Get("type").Str(), Severity: number(v.Get("severity"))},
+		Threat:    &incident.Threat{Type: threatType(v.Get("type").Str()), Severity: number(v.Get("severity"))},
 	}
 	if sig.Account == "" {
 		sig.Account = env.Account
@@ -54,6 +55,9 @@ func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
 	}
 	if sig.Time.IsZero() {
 		return rejection{Reason: SkipNoEventTime}
+	}
+	if sig.Threat.Type == "" {
+		return rejection{SkipBadField, "type"}
 	}
 	threatened(&sig, v.Get("resource", "accessKeyDetails"))
 	threatCall(&sig, v.Get("service", "action", "awsApiCallAction"))
@@ -89,10 +93,7 @@ func isSample(v jsonscan.Value) bool {
 
 // findingID is the finding's own id, which is the same in all its reports.
 func findingID(v jsonscan.Value) string {
-	if id := firstText(v.Get("id"), v.Get("arn")); id != "" {
-		return id
-	}
-	return hashID(v)
+	return cmp.Or(eventIDIn(v.Get("id")), eventIDIn(v.Get("arn")), hashID(v))
 }
 
 // threatened reads whose key it is about. GuardDuty names a role's sessions by
@@ -112,7 +113,7 @@ func threatened(sig *incident.Signal, details jsonscan.Value) {
 	case "FederatedUser":
 		p.Type, sig.Actor.SessionName = incident.Federated, p.Name
 	}
-	if !p.Known() {
+	if !p.Known() || !iamName(p.Name) {
 		return
 	}
 	sig.Target, sig.Actor.Principal, sig.Actor.AccessKeyID = p, p, sig.Key
@@ -124,7 +125,7 @@ func threatCall(sig *incident.Signal, call jsonscan.Value) {
 		sig.Operation = operation(call.Get("serviceName").Str(), api)
 	}
 	remote := call.Get("remoteIpDetails")
-	sig.Actor.SourceIP = firstText(remote.Get("ipAddressV4"), remote.Get("ipAddressV6"))
+	sig.Actor.SourceIP = address(firstText(remote.Get("ipAddressV4"), remote.Get("ipAddressV6")))
 	sig.Actor.UserAgent = call.Get("userAgent").Str()
 }
 

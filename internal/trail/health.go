@@ -76,7 +76,7 @@ func decodeNotice(v jsonscan.Value, env envelope, out *decoded) rejection {
 // noticeID is the event's ARN. It is the same in every delivery and update,
 // and in the copy that Health sends to a second Region.
 func noticeID(v jsonscan.Value) string {
-	if name := v.Get("eventArn").Str(); name != "" {
+	if name := eventIDIn(v.Get("eventArn")); name != "" {
 		return name
 	}
 	return hashID(v)

@@ -25,7 +25,7 @@ type identity struct {
 // account is that of the record; it stands in for one that is not said.
 func readIdentity(v jsonscan.Value, account string) identity {
 	id := identity{Actor: incident.Actor{
-		SessionARN:    v.Get("arn").Str(),
+		SessionARN:    callerARN(v.Get("arn").Str()),
 		AccessKeyID:   keyID(v.Get("accessKeyId").Str()),
 		InvokedBy:     v.Get("invokedBy").Str(),
 		CredentialsOf: v.Get("inScopeOf", "credentialsIssuedTo").Str(),

@@ -171,7 +171,7 @@ func TestPrincipalOf(t *testing.T) {
 		"arn:aws:iam::root:root":                                      {},
 		"orders-api":                                                  {},
 		"":                                                            {},
-		"arn:aws-us-gov:iam::111122223333:role/path with space/a:b/c": {Type: incident.Role, Partition: "aws-us-gov", Account: account, Name: "c", ARN: "arn:aws-us-gov:iam::111122223333:role/path with space/a:b/c"},
+		"arn:aws-us-gov:iam::111122223333:role/path~with!marks/a:b/c": {Type: incident.Role, Partition: "aws-us-gov", Account: account, Name: "c", ARN: "arn:aws-us-gov:iam::111122223333:role/path~with!marks/a:b/c"},
 	} {
 		got, _, ok := principalOf(arn)
 		if diff := cmp.Diff(want, got); diff != "" || ok != want.Known() {

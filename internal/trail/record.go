@@ -135,11 +135,11 @@ func (r *record) identify(env envelope) {
 	if account == "" {
 		account = r.caller.Account
 	}
-	r.caller.SourceIP = v.Get("sourceIPAddress").Str()
+	r.caller.SourceIP = address(v.Get("sourceIPAddress").Str())
 	r.caller.UserAgent = v.Get("userAgent").Str()
 	r.caller.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
 	r.sig.Account = account
-	if r.sig.Region = v.Get("awsRegion").Str(); r.sig.Region == "" {
+	if r.sig.Region = regionName(v.Get("awsRegion").Str()); r.sig.Region == "" {
 		r.sig.Region = env.Region
 	}
 	if r.sig.Partition = r.caller.partition(); r.sig.Partition == "" {
@@ -180,7 +180,7 @@ func (r *record) complete(p *incident.Principal) {
 // eventID is the record's own id, or a hash of what the record says where it has
 // none. The secrets take no part in it: a copy without them is the same record.
 func (r *record) eventID() string {
-	if id := r.v.Get("eventID").Str(); id != "" {
+	if id := eventIDIn(r.v.Get("eventID")); id != "" {
 		return id
 	}
 	return hashID(r.v)

@@ -47,10 +47,10 @@ func selectorsChanged(r *record) string {
 // targetTrail notes which trail is meant. Whose trail it is comes first: the
 // account, which it watches.
 func (r *record) targetTrail() string {
-	r.sig.Resource = firstText(
+	r.sig.Resource = resourceName(firstText(
 		r.params.Get("name"), r.params.Get("trailName"), r.params.Get("trailARN"),
 		r.response.Get("trailARN"), r.response.Get("name"),
-	)
+	))
 	return r.targetAccount()
 }
 

@@ -325,6 +325,7 @@ func providerEvent(kind incident.Kind) func(*record) string {
 		if name == "" {
 			name = r.providerMade()
 		}
+		name = resourceName(name)
 		if name == "" {
 			return "requestParameters"
 		}
