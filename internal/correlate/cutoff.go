@@ -12,14 +12,15 @@ import (
 
 // cut is a change after which credentials of the subject stop working.
 type cut struct {
-	sig    *incident.Signal
-	reach  reach
-	before time.Time // sessions issued before it are cut off; zero: all
-	users  []string  // of the role's sessions only these; empty: all
-	key    string    // only this key; empty: all
-	expl   explanation
-	words  string         // what happened, for a sentence
-	hit    incident.Cause // of an attack, where calls failed after it
+	sig     *incident.Signal
+	reach   reach
+	before  time.Time // sessions issued before it are cut off; zero: all
+	users   []string  // of the role's sessions only these; empty: all
+	key     string    // only this key; empty: all
+	expl    explanation
+	rotated bool           // a key that was replaced in good order
+	words   string         // what happened, for a sentence
+	hit     incident.Cause // of an attack, where calls failed after it
 
 	planned, lone, failed, taint Rule
 }
@@ -52,8 +53,10 @@ func (v *view) cutOf(sig *incident.Signal) *cut {
 	case incident.SessionsRevoked, incident.PolicyAttached, incident.ManagedPolicyWritten:
 		return v.revocation(sig)
 	case incident.QuarantineAttached:
-		return &cut{sig: sig, reach: deniesCalls, words: "the quarantine policy was attached",
-			planned: "key_disabled_by_responder"}
+		return &cut{
+			sig: sig, reach: deniesCalls, words: "the quarantine policy was attached",
+			planned: "key_disabled_by_responder",
+		}
 	case incident.KeyStatusChanged:
 		if sig.KeyStatus == "Active" {
 			return nil
@@ -64,14 +67,20 @@ func (v *view) cutOf(sig *incident.Signal) *cut {
 		cu.lone = "deletion_unexplained"
 		return cu
 	case incident.UserDeleted:
-		return &cut{sig: sig, reach: endsKeys, words: "user " + sig.Target.Name + " was deleted",
-			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_user_deleted", taint: "tainted_key_disabled"}
+		return &cut{
+			sig: sig, reach: endsKeys, words: "user " + sig.Target.Name + " was deleted",
+			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_user_deleted", taint: "tainted_key_disabled",
+		}
 	case incident.RoleDeleted:
-		return &cut{sig: sig, reach: endsKeys, words: "role " + sig.Target.Name + " was deleted",
-			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_deletion", taint: "tainted_deletion"}
+		return &cut{
+			sig: sig, reach: endsKeys, words: "role " + sig.Target.Name + " was deleted",
+			planned: "deleted_by_owner", lone: "deletion_unexplained", failed: "failures_after_deletion", taint: "tainted_deletion",
+		}
 	case incident.TrustChanged:
-		return &cut{sig: sig, reach: deniesAssume, words: "the trust policy was changed",
-			planned: "trust_changed_by_owner", lone: "trust_changed_unexplained", failed: "failures_after_trust_change", taint: "tainted_trust_change"}
+		return &cut{
+			sig: sig, reach: deniesAssume, words: "the trust policy was changed",
+			planned: "trust_changed_by_owner", lone: "trust_changed_unexplained", failed: "failures_after_trust_change", taint: "tainted_trust_change",
+		}
 	case incident.ProviderDeleted, incident.ProviderChanged:
 		return providerCut(sig)
 	}
@@ -79,8 +88,10 @@ func (v *view) cutOf(sig *incident.Signal) *cut {
 }
 
 func keyCut(sig *incident.Signal, words string) *cut {
-	return &cut{sig: sig, reach: endsKeys, key: sig.Key, words: words,
-		planned: "key_disabled_by_owner", lone: "key_disabled_unexplained", failed: "failures_after_key_disabled", taint: "tainted_key_disabled"}
+	return &cut{
+		sig: sig, reach: endsKeys, key: sig.Key, words: words,
+		planned: "key_disabled_by_owner", lone: "key_disabled_unexplained", failed: "failures_after_key_disabled", taint: "tainted_key_disabled",
+	}
 }
 
 func providerCut(sig *incident.Signal) *cut {
@@ -88,8 +99,10 @@ func providerCut(sig *incident.Signal) *cut {
 	if sig.Kind == incident.ProviderDeleted {
 		deed, lone = "was deleted", "provider_removed_unexplained"
 	}
-	return &cut{sig: sig, reach: deniesAssume, words: "identity provider " + providerHost(sig) + " " + deed,
-		planned: "owner_removed_provider", lone: lone, failed: "failures_after_provider_removed", taint: "tainted_provider_removed"}
+	return &cut{
+		sig: sig, reach: deniesAssume, words: "identity provider " + providerHost(sig) + " " + deed,
+		planned: "owner_removed_provider", lone: lone, failed: "failures_after_provider_removed", taint: "tainted_provider_removed",
+	}
 }
 
 // revocation reads a signal as a revocation of sessions: by its own content, or
@@ -116,8 +129,10 @@ func (v *view) revocation(sig *incident.Signal) *cut {
 	if len(r.Users) > 0 {
 		words += " for " + strings.Join(r.Users, ", ")
 	}
-	return &cut{sig: sig, reach: deniesCalls, before: before, users: r.Users, words: words,
-		planned: "revoked_by_responder", lone: "revoked_unexplained", failed: "failures_after_revocation", taint: "tainted_revocation"}
+	return &cut{
+		sig: sig, reach: deniesCalls, before: before, users: r.Users, words: words,
+		planned: "revoked_by_responder", lone: "revoked_unexplained", failed: "failures_after_revocation", taint: "tainted_revocation",
+	}
 }
 
 // policyRevokes is the revocation that a managed policy held when it was
@@ -164,7 +179,7 @@ func (v *view) judgeCut(cu *cut) {
 	if v.isRotation(cu) {
 		v.add("rotation", fmt.Sprintf("%s %s after its replacement had been created and used", cu.words, by), sig)
 		cu.expl = explanation{owner, 1, "a rotation"}
-		v.rotation = true
+		cu.rotated, v.rotation = true, true
 		return
 	}
 	switch cu.expl.standing {

@@ -77,15 +77,6 @@ type opinion struct {
 	counted    []item // the item that counts of each rule, heaviest first
 }
 
-// conclusion is the part of an opinion whose change makes a revision.
-type conclusion struct {
-	verdict  incident.Verdict
-	cause    incident.Cause
-	severity incident.Severity
-}
-
-func (o opinion) conclusion() conclusion { return conclusion{o.verdict, o.cause, o.severity} }
-
 // weigh adds the evidence up. A rule counts once, by its heaviest item.
 // Confidence is the share of the verdict among the five when each weighs e to
 // the sum of its log-odds.

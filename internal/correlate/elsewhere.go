@@ -158,7 +158,7 @@ func roaming(u incident.Use) bool { return strings.Contains(u.Credentials, ":fun
 // got itself, around a containment and from where it never was.
 func (v *view) afterContainment() {
 	for _, cu := range v.cuts {
-		if cu.reach == deniesAssume || !cu.expl.explains() || cu.sig.Kind == incident.RoleDeleted || cu.sig.Kind == incident.UserDeleted || v.rotated(cu) {
+		if cu.reach == deniesAssume || !cu.expl.explains() || cu.sig.Kind == incident.RoleDeleted || cu.sig.Kind == incident.UserDeleted || cu.rotated {
 			continue
 		}
 		pr := v.usualFor(v.who, cu.sig.Time)
@@ -166,8 +166,6 @@ func (v *view) afterContainment() {
 		v.armed(cu, pr)
 	}
 }
-
-func (v *view) rotated(cu *cut) bool { return cu.expl.why == "a rotation" }
 
 // succeeded finds calls that went through after the containment. A probe by
 // GetCallerIdentity always does: no policy can deny it.

@@ -51,14 +51,18 @@ func (s *story) add(sig incident.Signal) *incident.Signal {
 func (s *story) use(p incident.Principal, key string, from, to float64, ip, client string) {
 	s.n++
 	id := fmt.Sprintf("e%03d", s.n)
-	s.e.Uses = append(s.e.Uses, incident.Use{Account: own, Region: "us-east-1", Principal: p, AccessKeyID: key, SourceIP: ip,
-		Network: lineage.Network(ip), Client: client, Service: "s3.amazonaws.com", First: at(from), Last: at(to), FirstID: id, LastID: id})
+	s.e.Uses = append(s.e.Uses, incident.Use{
+		Account: own, Region: "us-east-1", Principal: p, AccessKeyID: key, SourceIP: ip,
+		Network: lineage.Network(ip), Client: client, Service: "s3.amazonaws.com", First: at(from), Last: at(to), FirstID: id, LastID: id,
+	})
 }
 
 // issue hands a key of a role out to a caller, for an hour.
 func (s *story) issue(t float64, p incident.Principal, key string, caller incident.Actor) {
-	s.add(incident.Signal{Time: at(t), Kind: incident.SessionIssued, Operation: "sts:AssumeRole", Actor: caller, Target: p,
-		Issued: &incident.Session{AccessKeyID: key, Name: "worker", IssuedAt: at(t), ExpiresAt: at(t + 60), ParentKey: caller.AccessKeyID}})
+	s.add(incident.Signal{
+		Time: at(t), Kind: incident.SessionIssued, Operation: "sts:AssumeRole", Actor: caller, Target: p,
+		Issued: &incident.Session{AccessKeyID: key, Name: "worker", IssuedAt: at(t), ExpiresAt: at(t + 60), ParentKey: caller.AccessKeyID},
+	})
 }
 
 // fail reports n failures of a key, twenty seconds apart.
@@ -72,8 +76,10 @@ func (s *story) fail(t float64, key string, n int, code string) {
 func (s *story) deny(t float64, p incident.Principal, issued float64, n int, ip, agent string) {
 	for k := range n {
 		a := incident.Actor{Principal: p, SessionName: "worker", AccessKeyID: "ASIAOLD", IssuedAt: at(issued), SourceIP: ip, UserAgent: agent}
-		s.add(incident.Signal{Time: at(t + float64(k)/3), Kind: incident.CallDenied, Actor: a, Target: p, ErrorCode: "AccessDenied",
-			Denial: &incident.Denial{Explicit: true, PolicyKind: "identity-based", Action: "s3:GetObject"}})
+		s.add(incident.Signal{
+			Time: at(t + float64(k)/3), Kind: incident.CallDenied, Actor: a, Target: p, ErrorCode: "AccessDenied",
+			Denial: &incident.Denial{Explicit: true, PolicyKind: "identity-based", Action: "s3:GetObject"},
+		})
 	}
 }
 
