@@ -49,7 +49,7 @@ func (r *reading) signalsUntilFull(ctx context.Context, from, to string) (next s
 		if err != nil {
 			return "", err
 		}
-		if !strings.HasPrefix(item.Sort, evidencePrefix) {
+		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, evidencePrefix) {
 			continue // of a reading of all nodes
 		}
 		hour, rest, _ := strings.Cut(item.Sort[len(evidencePrefix):], "/")
@@ -150,7 +150,7 @@ func (r *reading) uses(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(item.Sort, usePrefix) {
+		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, usePrefix) {
 			continue // of a reading of all nodes
 		}
 		list, err := decodeUses(item.Data)
