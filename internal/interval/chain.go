@@ -174,8 +174,8 @@ func chained(at []float64) (chain, bool) {
 
 // fundamental returns the trial of the period of which best's is a multiple, if
 // it is one, and its chain. Where half the beats are missing, every second or
-// third period may make as good a chain of fewer beats; the true one has most
-// of the gain and more of the beats.
+// third period may make as good a chain of fewer beats; the true one has nearly
+// all of the gain and more of the beats.
 func fundamental(at []float64, best trial) (trial, chain) {
 	s := newSearcher(at)
 	c := s.chainOf(best)
@@ -186,7 +186,7 @@ func fundamental(at []float64, best trial) (trial, chain) {
 		}
 		for _, t := range s.trials([]float64{p}, trackers(len(at))) {
 			shorter := s.chainOf(t)
-			if t.gain() >= 0.75*best.gain() && 4*len(shorter.members) >= 5*len(c.members) {
+			if t.gain() >= 0.9*best.gain() && 4*len(shorter.members) >= 5*len(c.members) {
 				return fundamental(at, t)
 			}
 		}
