@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Input is one stream of a recording.
@@ -27,12 +28,16 @@ func Stream(name string, r io.Reader) Input {
 }
 
 // Find lists the inputs that paths stand for: files by themselves, folders with
-// everything beneath them in sorted order, and "-" for stdin. The error of a
-// path that does not exist is an fs.ErrNotExist. Nothing is read yet.
+// everything beneath them in sorted order, and "-" for stdin, which can be read
+// once. The error of a path that does not exist is an fs.ErrNotExist. Nothing is
+// read yet.
 func Find(paths []string, stdin io.Reader) ([]Input, error) {
 	var inputs []Input
 	var errs []error
-	for _, path := range paths {
+	for i, path := range paths {
+		if path == "-" && slices.Contains(paths[:i], path) {
+			continue
+		}
 		found, err := find(path, stdin)
 		inputs = append(inputs, found...)
 		errs = append(errs, err)

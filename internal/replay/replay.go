@@ -84,13 +84,16 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int)) (Summ
 	b.sum.Files = 1
 	r, err := in.open()
 	if err != nil {
-		b.sum.Failed = []error{err}
+		b.sum.Failed, b.sum.blank = []error{err}, 1
 		return b.sum, nil
 	}
 	meter := &meter{ctx: ctx, r: r, progress: progress}
 	b.sum.Stats, err = trail.Decode(meter, in.Name, b)
 	err = errors.Join(err, r.Close())
 	b.flush()
+	if len(meter.begin()) == 0 {
+		b.sum.blank = 1
+	}
 	switch {
 	case ctx.Err() != nil:
 		return b.sum, fmt.Errorf("read %s: %w", in.Name, context.Cause(ctx))
@@ -100,8 +103,6 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int)) (Summ
 		b.sum.Failed = []error{err}
 	case !in.Named && !b.sum.recognised() && !meter.likely():
 		return Summary{Other: 1}, nil
-	case len(meter.begin()) == 0:
-		b.sum.blank = 1
 	}
 	return b.sum, nil
 }

@@ -101,6 +101,13 @@ func TestFindFollowsALinkToAFolder(t *testing.T) {
 	}
 }
 
+func TestFindReadsStandardInputOnce(t *testing.T) {
+	inputs, err := replay.Find([]string{"-", "-"}, strings.NewReader(""))
+	if err != nil || len(inputs) != 1 {
+		t.Errorf("%d inputs, %v; want one", len(inputs), err)
+	}
+}
+
 func TestFindNamesAllThatIsMissing(t *testing.T) {
 	root := t.TempDir()
 	_, err := replay.Find([]string{filepath.Join(root, "one"), root, filepath.Join(root, "two")}, nil)
@@ -259,6 +266,23 @@ func TestWhatCannotBeReadIsListedAndTheRestIsRead(t *testing.T) {
 	}
 	if len(to.signals) != 2 {
 		t.Errorf("%d signals, want those of both", len(to.signals))
+	}
+}
+
+// TestNoAllClearWhereNothingCouldBeRead takes away the file between the two
+// steps, as permissions do where the reader is not root.
+func TestNoAllClearWhereNothingCouldBeRead(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"a.json": failureEvent("1", "ASIAQ1")})
+	inputs, err := replay.Find([]string{root}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	if sum := read(t, inputs, &sink{}); len(sum.Failed) != 1 || !sum.Nothing() {
+		t.Errorf("failed = %v, Nothing() = %v; want one, and nothing", sum.Failed, sum.Nothing())
 	}
 }
 

@@ -26,7 +26,7 @@ type Summary struct {
 	// where nothing was.
 	First, Last time.Time
 
-	blank int // files without a single character
+	blank int // files of which not a single character was read
 	seen  sight
 }
 
@@ -59,7 +59,7 @@ func (s Summary) Gaps() []string {
 }
 
 // Nothing reports whether nothing could be read, which is no reason to be calm:
-// the input was empty, or all of it was damaged or of no known form. A log file
+// the input was empty, or all of it unreadable, damaged or of no known form. A log file
 // without records is read, and holds nothing.
 func (s Summary) Nothing() bool {
 	return !s.recognised() && (len(s.Skipped) > 0 || s.blank == s.Files)
