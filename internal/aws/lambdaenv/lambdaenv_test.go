@@ -1,0 +1,65 @@
+package lambdaenv
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+func in(env map[string]string) func(string) string {
+	return func(name string) string { return env[name] }
+}
+
+func TestConfigIsWhatLambdaSays(t *testing.T) {
+	cfg, err := Config(in(map[string]string{
+		"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "ASIAEXAMPLEINTAKE001", "AWS_SECRET_ACCESS_KEY": "invented", "AWS_SESSION_TOKEN": "also invented",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := cfg.Credentials.Retrieve(context.Background())
+	if err != nil || creds.AccessKeyID != "ASIAEXAMPLEINTAKE001" || creds.SecretAccessKey != "invented" || creds.SessionToken != "also invented" {
+		t.Errorf("credentials %+v, %v", creds, err)
+	}
+	if cfg.Region != "eu-west-1" {
+		t.Errorf("Region %s", cfg.Region)
+	}
+}
+
+func TestConfigSaysWhatIsMissingAndNotWhatIsThere(t *testing.T) {
+	for want, env := range map[string]map[string]string{
+		"AWS_REGION":            {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLEINTAKE001", "AWS_SECRET_ACCESS_KEY": "invented"},
+		"AWS_SECRET_ACCESS_KEY": {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "ASIAEXAMPLEINTAKE001"},
+	} {
+		_, err := Config(in(env))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "invented") || strings.Contains(err.Error(), "INTAKE") {
+			t.Errorf("the error is %v, want one about %s", err, want)
+		}
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	both := map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:2"}
+	if got := Endpoint(in(both), "SQS"); got == nil || *got != "http://127.0.0.1:2" {
+		t.Errorf("SQS is called at %v", got)
+	}
+	if got := Endpoint(in(both), "SNS"); got == nil || *got != "http://127.0.0.1:1" {
+		t.Errorf("SNS is called at %v", got)
+	}
+	if got := Endpoint(in(nil), "SQS"); got != nil {
+		t.Errorf("SQS is called at %s, want at AWS", *got)
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
+	if got := RequestID(ctx); got != "r-1" {
+		t.Errorf("RequestID = %q", got)
+	}
+	if got := RequestID(context.Background()); got != "" {
+		t.Errorf("RequestID outside of an invocation = %q", got)
+	}
+}
