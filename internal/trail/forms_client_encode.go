@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
@@ -64,7 +66,24 @@ func EncodeClientEvent(s incident.Signal) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode client event: %w", err)
 	}
-	return b, nil
+	return inASCII(b), nil
+}
+
+// inASCII is JSON without characters that a queue may refuse, such as U+FFFE.
+func inASCII(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for _, r := range string(b) {
+		switch {
+		case r < utf8.RuneSelf:
+			out = append(out, byte(r))
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 // reportedARN is the ARN that principalOf reads a report's target from.

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -24,6 +25,9 @@ func passedOn(t interface {
 		b, err := EncodeClientEvent(s)
 		if err != nil {
 			t.Fatalf("%v", err)
+		}
+		if i := bytes.IndexFunc(b, func(r rune) bool { return r < ' ' || r > '~' && r != 0x7f }); i >= 0 {
+			t.Fatalf("%q is not all ASCII", b)
 		}
 		var c collected
 		if _, err := Decode(strings.NewReader(string(b)), "test", &c); err != nil || len(c.signals) != 1 || len(c.skips) > 0 {
@@ -51,7 +55,7 @@ func TestWhatALogTellsSurvivesBeingPassedOn(t *testing.T) {
 		"An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: No OpenIDConnect provider found in your account for https://token.example.com",
 		"config: AWS_SECRET_ACCESS_KEY=" + secretKey + " AWS_ACCESS_KEY_ID=AKIAQRSTUVWXYZ234567 " + sdkError,
 		`{"trailverdict":"credential_failure","eventId":" null ","errorCode":"InvalidClientTokenId","workload":" unknown ","userAgent":"-"}`,
-		`{"trailverdict":"credential_failure","eventId":"e-9","eventTime":"2026-03-01T09:59:58.25Z","errorCode":"InvalidClientTokenId","operation":"sts:GetCallerIdentity","principalArn":"arn:aws:iam::111122223333:role/team/payments-role","workload":"billing <&>","sourceIPAddress":"2001:db8::1","userAgent":"Boto3/1.34 \"x\"","count":4}`,
+		`{"trailverdict":"credential_failure","eventId":"e-9","eventTime":"2026-03-01T09:59:58.25Z","errorCode":"InvalidClientTokenId","operation":"sts:GetCallerIdentity","principalArn":"arn:aws:iam::111122223333:role/team/payments-role","workload":"billing <&> Ä 💳","sourceIPAddress":"2001:db8::1","userAgent":"Boto3/1.34 \"x\"","count":4}`,
 		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","principalArn":"arn:aws-cn:sts::111122223333:assumed-role/payments-role/worker-7"}`,
 		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","principalArn":"arn:aws:sts::111122223333:federated-user/guest"}`,
 		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","principalArn":"arn:aws:iam::111122223333:root"}`,
