@@ -180,21 +180,25 @@ type Label struct {
 	Cause   incident.Cause
 }
 
-// Match pairs labels with findings about the same subject. A finding at
-// informational that no label asks for counts as none, as does the lack of a
-// finding where a label says planned_change: both are quiet.
+// Match pairs labels with findings about the same subject, each with the finding
+// that fits it best. A finding at low or above that no label asks for is a false
+// alarm; one at informational is quiet. A case without labels and findings is
+// one of nothing expected and nothing said.
 func Match(name string, labels []Label, findings []incident.Finding) []Judged {
 	left := slices.Clone(findings)
 	slices.SortStableFunc(left, func(a, b incident.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
-	var out []Judged
-	for _, l := range labels {
-		j := Judged{Case: name, Want: l.Verdict, WantCause: l.Cause, Got: None}
-		n := slices.IndexFunc(left, func(f incident.Finding) bool { return about(f) == l.Subject })
-		if n >= 0 {
-			j.Got, j.GotCause, j.Confidence = left[n].Verdict, left[n].Cause, left[n].Confidence
-			left = slices.Delete(left, n, n+1)
+	out := make([]Judged, len(labels))
+	for i, l := range labels {
+		out[i] = Judged{Case: name, Want: l.Verdict, WantCause: l.Cause, Got: None}
+	}
+	for _, fits := range fitting {
+		for i, l := range labels {
+			n := slices.IndexFunc(left, func(f incident.Finding) bool { return about(f) == l.Subject && fits(l, f) })
+			if n >= 0 && out[i].Got == None {
+				out[i].Got, out[i].GotCause, out[i].Confidence = left[n].Verdict, left[n].Cause, left[n].Confidence
+				left = slices.Delete(left, n, n+1)
+			}
 		}
-		out = append(out, j)
 	}
 	for _, f := range left {
 		if f.Severity > incident.Informational {
@@ -207,7 +211,28 @@ func Match(name string, labels []Label, findings []incident.Finding) []Judged {
 	return out
 }
 
+// fitting is how well a finding about a label's subject may fit the label, the
+// best first.
+var fitting = []func(Label, incident.Finding) bool{
+	func(l Label, f incident.Finding) bool { return l.Verdict == f.Verdict && l.Cause == f.Cause },
+	func(l Label, f incident.Finding) bool { return l.Verdict == f.Verdict },
+	func(Label, incident.Finding) bool { return true },
+}
+
 func about(f incident.Finding) string { return string(f.Subject.Type) + " " + f.Subject.Name }
+
+// StoriesTitle heads the part of the page that every clone can measure.
+const StoriesTitle = "Stories of events/scenario"
+
+// Section is a part of a page: the figures of a set, and by name the cases that
+// were judged wrongly.
+func Section(title string, cases []Judged) string {
+	text := fmt.Sprintf("### %s\n\n%s\n", title, Score(cases).Markdown())
+	if wrong := Wrong(cases); wrong != "" {
+		text += "Judged otherwise than labelled:\n\n" + wrong + "\n"
+	}
+	return text
+}
 
 // Wrong lists the cases that were judged wrongly, one a line.
 func Wrong(cases []Judged) string {

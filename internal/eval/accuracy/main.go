@@ -26,7 +26,7 @@ func main() {
 
 func run(data string, write bool) error {
 	var b strings.Builder
-	if err := section(&b, "Stories of events/scenario", func() ([]eval.Judged, error) { return eval.Stories(os.DirFS("events/scenario")) }); err != nil {
+	if err := section(&b, eval.StoriesTitle, func() ([]eval.Judged, error) { return eval.Stories(os.DirFS("events/scenario")) }); err != nil {
 		return err
 	}
 	if _, err := os.Stat(data); err != nil {
@@ -79,17 +79,13 @@ func recorded(b *strings.Builder, fsys fs.FS) error {
 	})
 }
 
-// section measures one set and writes its figures, with the cases that were
-// judged wrongly by name.
+// section measures one set and writes its part of the page.
 func section(b *strings.Builder, title string, measure func() ([]eval.Judged, error)) error {
 	cases, err := measure()
 	if err != nil {
 		return fmt.Errorf("measure %s: %w", title, err)
 	}
-	fmt.Fprintf(b, "### %s\n\n%s\n", title, eval.Score(cases).Markdown())
-	if wrong := eval.Wrong(cases); wrong != "" {
-		b.WriteString("Judged otherwise than labelled:\n\n" + wrong + "\n")
-	}
+	b.WriteString(eval.Section(title, cases))
 	return nil
 }
 
