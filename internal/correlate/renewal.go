@@ -3,7 +3,6 @@ package correlate
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -24,7 +23,7 @@ func (c clockwork) last() lineage.Issuance { return c.sessions[len(c.sessions)-1
 func (v *view) clocksOf(list []lineage.Issuance) []clockwork {
 	groups := map[string][]lineage.Issuance{}
 	for _, is := range list {
-		groups[source(is)] = append(groups[source(is)], is)
+		groups[is.Source()] = append(groups[is.Source()], is)
 	}
 	var out []clockwork
 	for _, name := range sortedKeys(groups) {
@@ -38,21 +37,6 @@ func (v *view) clocksOf(list []lineage.Issuance) []clockwork {
 		}
 	}
 	return out
-}
-
-// source names who renews: the caller, with the session's name less the digits
-// that SDKs put in to make it unique. Services renew for each machine apart.
-func source(is lineage.Issuance) string {
-	name := is.Name
-	if !is.ByService {
-		name = strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return -1
-			}
-			return r
-		}, name)
-	}
-	return is.Owner.Key() + "|" + is.Caller.Principal.Key() + "|" + is.Subject + "|" + name
 }
 
 // notRenewed finds renewals that were established and stopped: while the

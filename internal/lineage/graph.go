@@ -29,6 +29,21 @@ func (i Issuance) Live(t time.Time) bool {
 	return !i.IssuedAt.After(t) && !i.ExpiresAt.IsZero() && t.Before(i.ExpiresAt)
 }
 
+// Source names who renews: the caller, with the session's name less the digits
+// that SDKs put in to make it unique. Services renew for each machine apart.
+func (i Issuance) Source() string {
+	name := i.Name
+	if !i.ByService {
+		name = strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return -1
+			}
+			return r
+		}, name)
+	}
+	return i.Owner.Key() + "|" + i.Caller.Principal.Key() + "|" + i.Subject + "|" + name
+}
+
 // Graph holds the links between credentials and principals that a set of
 // signals and uses shows.
 type Graph struct {
