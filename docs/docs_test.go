@@ -177,6 +177,53 @@ func (s *signals) Signal(g incident.Signal) { *s = append(*s, g) }
 func (s *signals) Use(incident.Use)         {}
 func (s *signals) Skipped(trail.Skip)       {}
 
+// TestLimitsNameWhatIsOpen holds the questions that aws-facts.md leaves open
+// against what limits.md tells users, by the words that both must have.
+func TestLimitsNameWhatIsOpen(t *testing.T) {
+	open := numbered(t, "aws-facts.md", "## 15. Open questions")
+	told := numbered(t, "limits.md", "## What is not known")
+	words := [][]string{
+		{"expired token"}, {"EventBridge", "AssumeRole"}, {"client"}, {"Identity Center"}, {"ECS", "Pod Identity"},
+		{"denied", "trail"}, {"codes", "U+202F", "SNS and SQS"}, {"console revocation", "quarantine"},
+	}
+	if len(open) != len(words) || len(told) != len(words) {
+		t.Fatalf("aws-facts.md has %d open questions, limits.md tells of %d, and the test knows %d", len(open), len(told), len(words))
+	}
+	for i, list := range words {
+		for _, word := range list {
+			if !strings.Contains(open[i], word) || !strings.Contains(told[i], word) {
+				t.Errorf("question %d: %q is not in both of\n%s\n%s", i+1, word, open[i], told[i])
+			}
+		}
+	}
+}
+
+// numbered are the points of the numbered list beneath a heading, each as one
+// line.
+func numbered(t *testing.T, page, heading string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), heading+"\n")
+	if !found {
+		t.Fatalf("%s has no part %q", page, heading)
+	}
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	var points []string
+	for line := range strings.Lines(rest) {
+		n := len(points)
+		switch {
+		case strings.HasPrefix(line, fmt.Sprintf("%d. ", n+1)):
+			points = append(points, strings.TrimSpace(line))
+		case n > 0:
+			points[n-1] += " " + strings.TrimSpace(line)
+		}
+	}
+	return points
+}
+
 // TestLinks follows the links from page to page.
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)

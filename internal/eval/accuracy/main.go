@@ -1,6 +1,7 @@
 // Accuracy measures the detector on everything labelled that is at hand, prints
 // the figures, and with -write puts them into docs/accuracy.md between the
-// markers there. Run it from the project's root, as make eval does.
+// markers there. Recorded sets that are not at hand keep the figures that they
+// have. Run it from the project's root, as make eval does.
 package main
 
 import (
@@ -12,6 +13,13 @@ import (
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/eval"
+)
+
+// The page, and the markers of its part that is written.
+const (
+	page  = "docs/accuracy.md"
+	begin = "<!-- begin verdicts -->\n"
+	end   = "<!-- end verdicts -->"
 )
 
 func main() {
@@ -31,12 +39,15 @@ func run(data string, write bool) error {
 	}
 	if _, err := os.Stat(data); err != nil {
 		fmt.Fprintf(os.Stderr, "no %s: the recorded sets were not measured\n", data)
+		if err := kept(&b, page); err != nil {
+			return err
+		}
 	} else if err := recorded(&b, os.DirFS(data)); err != nil {
 		return err
 	}
 	fmt.Print(b.String())
 	if write {
-		return replace("docs/accuracy.md", "verdicts", b.String())
+		return replace(page, b.String())
 	}
 	return nil
 }
@@ -89,17 +100,37 @@ func section(b *strings.Builder, title string, measure func() ([]eval.Judged, er
 	return nil
 }
 
-// replace puts text between the markers of a part of a document.
-func replace(file, part, text string) error {
-	doc, err := os.ReadFile(file)
+// kept adds the sections after the stories' as they stand in the page.
+func kept(b *strings.Builder, file string) error {
+	_, figures, _, err := parts(file)
 	if err != nil {
 		return err
 	}
-	begin, end := "<!-- begin "+part+" -->\n", "<!-- end "+part+" -->"
-	before, rest, found := strings.Cut(string(doc), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		return fmt.Errorf("%s: no markers for %s", file, part)
+	if i := strings.Index(figures, "\n### "); i >= 0 {
+		b.WriteString(figures[i+1:])
+	}
+	return nil
+}
+
+// replace puts text between the markers of a page.
+func replace(file, text string) error {
+	before, _, after, err := parts(file)
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
+}
+
+// parts are a page's text before, between and after its markers.
+func parts(file string) (before, between, after string, err error) {
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", "", err
+	}
+	before, rest, found := strings.Cut(string(doc), begin)
+	between, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		return "", "", "", fmt.Errorf("%s: no markers for the figures", file)
+	}
+	return before, between, after, nil
 }
