@@ -104,7 +104,9 @@ func (d *decoder) logs(v jsonscan.Value) {
 	})
 }
 
-// logEvent decodes one log event. If its message is a record or an event, as
+// logEvent decodes one log event. Its time is cut to the second, which is as
+// exact as anything else is here, so that failures of one second can be counted
+// together. If its message is a record or an event, as
 // trails and buses that write to a log group leave there, it is decoded as such,
 // and the session token that AWS put into it is no exposure.
 func (d *decoder) logEvent(e jsonscan.Value, src logSource) {
@@ -114,6 +116,7 @@ func (d *decoder) logEvent(e jsonscan.Value, src logSource) {
 		return
 	}
 	at, _ := timeOf(e.Get("timestamp"))
+	at = at.Truncate(time.Second)
 	in := d.inside(envelope{Account: src.account, Time: at})
 	in.text = message.AppendText(in.text[:0])
 	if v, ok := in.recorded(); ok {
