@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/report"
+)
+
+// reportOptions are the flags of report.
+type reportOptions struct {
+	format *choice
+	output string
+	config string
+	asOf   instant
+}
+
+func (p *program) reportCommand() *cobra.Command {
+	o := reportOptions{format: newChoice("text", "json", "html")}
+	cmd := &cobra.Command{
+		Use:   "report [flags] PATH…",
+		Short: "Report failures and renewals that keep, or break, a rhythm",
+		Long: `Report looks at when credentials failed and were issued, and tells what is odd
+about it: failures that recur at a predictable interval (a broken refresh),
+renewals that stopped, issuances off the beat, a cadence that changed, spikes.
+
+A PATH is what it is for replay: a file, a folder, or - for standard input.
+
+The report goes to standard output, a summary of what was read to standard
+error. As HTML it is one page that needs nothing else.
+
+Exit status: 0 the report was written, whatever it says, 2 usage, a missing path
+or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
+		Example: `  trailverdict report AWSLogs/111122223333/CloudTrail/ failures.ndjson
+  trailverdict report --format html --output report.html failures.ndjson`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("report needs a file, a folder, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return p.report(cmd.Context(), o, args) },
+	}
+	f := cmd.Flags()
+	o.format.add(cmd, "format", "how to print the report")
+	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
+	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.Var(&o.asOf, "as-of", "report as of TIME (default: the last event's time)")
+	return cmd
+}
+
+func (p *program) report(ctx context.Context, o reportOptions, paths []string) error {
+	began := time.Now()
+	settings, err := loadSettings(o.config)
+	if err != nil {
+		return err
+	}
+	inputs, err := p.inputs(paths)
+	if err != nil {
+		return err
+	}
+	out, err := p.openOutput(o.output)
+	if err != nil {
+		return err
+	}
+	bar := p.progress(inputs)
+	d, summary, err := gather(ctx, inputs, settings, bar.add)
+	bar.finish()
+	dec := decision{summary: summary, settings: settings}
+	if err == nil {
+		dec.asOf = summary.AsOf(o.asOf.Time)
+		evidence, failed := d.Evidence(ctx, dec.asOf)
+		if err = failed; err == nil {
+			r := report.Build(evidence, settings, time.Time{}, dec.asOf)
+			dec.findings = r.Findings
+			err = writeReport(o.format.value, out, r)
+		}
+	}
+	if err := out.finish(err); err != nil {
+		return err
+	}
+	if err := p.conclude(dec, replayOptions{}, time.Since(began)); !errors.Is(err, errCompromise) {
+		return err
+	}
+	return nil
+}
+
+func writeReport(format string, w io.Writer, r incident.Report) error {
+	switch format {
+	case "json":
+		return render.ReportJSON(w, r)
+	case "html":
+		return render.ReportHTML(w, r)
+	}
+	return render.ReportText(w, r)
+}
