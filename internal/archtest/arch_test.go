@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config"},
 	{"internal/store", "internal/rules"},
 	{"internal/detect", "internal/store/filing"},
-	{"internal/notify"},
+	{"internal/notify", "internal/settle"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra"},
