@@ -381,7 +381,7 @@ func TestAFloodEndsAlike(t *testing.T) {
 	st := scenario.Story{Name: "flood", Config: []byte("version: 1\nlog_groups: [{pattern: orders, principal: 'arn:aws:iam::111122223333:role/orders'}]\n")}
 	st.Events = slices.Concat(
 		[]byte(`{"eventVersion":"1.08","eventID":"d","eventTime":"2026-03-01T11:58:00Z","eventSource":"iam.amazonaws.com","eventName":"DeleteRole","awsRegion":"us-east-1","recipientAccountId":"111122223333","requestParameters":{"roleName":"orders"},"userIdentity":{"type":"IAMUser","userName":"mallory","accountId":"111122223333","arn":"arn:aws:iam::111122223333:user/mallory"}}`+"\n"),
-		payload(t, "orders", lines...), []byte("\n"), payload(t, "orders", lines[100:]...), []byte("\n"),
+		payload(t, "orders", lines...), []byte("\n"),
 	)
 	c, err := config.Load("config.yaml", st.Config)
 	if err != nil {
@@ -403,7 +403,7 @@ func TestAFloodEndsAlike(t *testing.T) {
 	if len(want) != 1 || want[0].Verdict != incident.Compromise || want[0].Subject.Name != "orders" {
 		t.Errorf("findings %+v, want one compromise of the role", want)
 	}
-	if len(passed.signals) > 60 {
+	if len(passed.signals) > 61 {
 		t.Errorf("600 failures of a minute are passed on as %d events", len(passed.signals))
 	}
 }
