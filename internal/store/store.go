@@ -107,6 +107,14 @@ func DefaultLimits() Limits {
 	return Limits{SignalsPerHour: 4000, Uses: 20_000}
 }
 
+// LiveLimits are those of a table in an account. What is older than 90 days is
+// no longer in CloudTrail's event history either.
+func LiveLimits() Limits {
+	l := DefaultLimits()
+	l.Retention = 90 * 24 * time.Hour
+	return l
+}
+
 // Expired reports whether something that last happened at t is past its
 // retention at now.
 func (l Limits) Expired(t, now time.Time) bool {
