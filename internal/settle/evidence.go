@@ -58,8 +58,8 @@ func (r *run) portion(ctx context.Context, part []incident.Signal) error {
 	return nil
 }
 
-// lookAgain decides again about everybody whom signals concern, one after the
-// other, and counts how often that went well.
+// lookAgain decides again about everybody whom signals concern, one group after
+// the other, and counts how often that went well.
 func (r *run) lookAgain(ctx context.Context, signals []incident.Signal) (done int, err error) {
 	var errs []error
 	for _, group := range r.groups(signals) {
@@ -79,31 +79,43 @@ func (r *run) lookAgain(ctx context.Context, signals []incident.Signal) (done in
 	return done, errors.Join(errs...)
 }
 
-// groups parts signals by whom they are about. Of signals that name the same
-// things one is enough, in the whole run: what it leads to is read whole.
+// groups parts signals by what is decided together. Of signals that name the
+// same things one is enough, in the whole run: what it leads to is read whole.
 func (r *run) groups(signals []incident.Signal) [][]incident.Signal {
 	graph := lineage.Build(signals, nil)
 	at := map[string]int{}
 	var groups [][]incident.Signal
 	for n := range signals {
 		s := &signals[n]
-		issued := s.Kind == incident.SessionIssued
-		if !issued && !r.first(bearing(s)) {
+		if s.Kind != incident.SessionIssued && !r.first(bearing(s)) {
 			continue
 		}
-		subject := graph.Subject(s).Key()
-		if issued {
-			subject = "issued " + s.Target.Key()
-		}
-		k, known := at[subject]
+		name := together(graph, s)
+		k, known := at[name]
 		if !known {
 			k = len(groups)
-			at[subject] = k
+			at[name] = k
 			groups = append(groups, nil)
 		}
 		groups[k] = append(groups[k], *s)
 	}
 	return groups
+}
+
+// together names the group of a signal: its subject, or the actor of a change,
+// since what somebody did speaks of all that he touched and is read for each of
+// them.
+func together(graph *lineage.Graph, s *incident.Signal) string {
+	switch s.Kind {
+	case incident.SessionIssued:
+		return "issued " + s.Target.Key()
+	case incident.CredentialFailed, incident.CallDenied, incident.SignInFailed:
+	default:
+		if s.Actor.Known() {
+			return "changed by " + s.Actor.Principal.Key()
+		}
+	}
+	return graph.Subject(s).Key()
 }
 
 // bearing names everything that a signal leads to.

@@ -41,7 +41,7 @@ const (
 	// many events, the newest must do.
 	finest = time.Minute
 	// handful is how many events are decided about at once.
-	handful = 20
+	handful = 100
 )
 
 // reconcile takes in changes of identities and of the audit trail that the event

@@ -60,12 +60,7 @@ func client(c aws.HTTPClient, url string) lookup.API {
 			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
 		}),
 	}
-	return lookup.NewClient(cfg, func(name string) string {
-		if name == "AWS_ENDPOINT_URL_CLOUDTRAIL" {
-			return url
-		}
-		return ""
-	})
+	return lookup.NewClient(cfg, &url)
 }
 
 func (w *world) add(t *testing.T, records ...string) {
@@ -327,7 +322,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentNamesTheEndpoint(t *testing.T) {
+func TestTheEndpointCanBeAnother(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, assumeRole)
 	h := lookup.New(client(nil, localaws.ServeEventHistory(t, w.EventHistory).URL), lookup.Clock{})
