@@ -1,0 +1,175 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/trailverdict/trailverdict/internal/config"
+)
+
+// function is one of the detector's functions: what it is given, and what it is
+// allowed to do.
+type function struct {
+	name, id, description string
+	seconds, copies       float64
+	// environment are the variables besides those that all functions have.
+	environment []string
+	policy      func(*home) []awsiam.PolicyStatement
+}
+
+// functions lists the functions. What one may do is everything that it calls.
+func functions() []function {
+	return []function{
+		{
+			name: "detect", id: "Detect", description: "Keeps what was observed and decides what it means",
+			seconds: detectSeconds, copies: 10, environment: []string{config.EnvTable},
+			policy: func(h *home) []awsiam.PolicyStatement {
+				return []awsiam.PolicyStatement{h.readTable(), h.writeTable(), h.receiveSignals()}
+			},
+		},
+		{
+			name: "intake", id: "Intake", description: "Finds failed and leaked credentials in log lines",
+			seconds: 60, copies: 5, environment: []string{config.EnvQueue},
+			policy: func(h *home) []awsiam.PolicyStatement {
+				return []awsiam.PolicyStatement{allow([]string{"sqs:SendMessage"}, []string{*h.signals.QueueArn()})}
+			},
+		},
+		{
+			name: "notify", id: "Notify", description: "Tells people and machines about findings",
+			seconds: 60, copies: 2,
+			environment: []string{config.EnvTable, config.EnvFindingsTopic, config.EnvEmailTopic, config.EnvChatTopic, config.EnvEventBus},
+			policy: func(h *home) []awsiam.PolicyStatement {
+				return append([]awsiam.PolicyStatement{h.readTable(), h.writeTable(), h.readStream(), h.publish(findings, mail, chat)}, h.putOnBus()...)
+			},
+		},
+		{
+			name: "settle", id: "Settle", description: "Closes incidents, notices silence, and asks CloudTrail for what was missed",
+			seconds: 300, copies: 1, environment: []string{config.EnvTable},
+			policy: func(h *home) []awsiam.PolicyStatement {
+				return []awsiam.PolicyStatement{h.readTable(), h.writeTable(), allow([]string{"cloudtrail:LookupEvents"}, []string{"*"})}
+			},
+		},
+		{
+			name: "report", id: "Report", description: "Reports credentials that fail or renew at intervals",
+			seconds: 300, copies: 1,
+			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvFindingsTopic, config.EnvEmailTopic},
+			policy: func(h *home) []awsiam.PolicyStatement {
+				return []awsiam.PolicyStatement{h.readTable(), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
+			},
+		},
+	}
+}
+
+// newFunction makes a function, its log group and a role of its own.
+func newFunction(h *home, f function) awslambda.Function {
+	logs := newLogs(h, f.id+"Logs")
+	role := awsiam.NewRole(h.Stack, jsii.String(f.id+"Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("What " + f.name + " may do"),
+	})
+	role.AddToPolicy(allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{*logs.LogGroupArn()}))
+	for _, statement := range f.policy(h) {
+		role.AddToPolicy(statement)
+	}
+	h.allowKey(role)
+	excuseWildcards(role, f.name)
+	props := &awslambda.FunctionProps{
+		Description: jsii.String(f.description), Role: role, LogGroup: logs,
+		Runtime: awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(),
+		Handler: jsii.String("bootstrap"), Code: h.codeOf(f.name),
+		MemorySize:  jsii.Number(256), // with less, the CPU's share makes two calls take 19 ms in place of 1
+		Timeout:     awscdk.Duration_Seconds(jsii.Number(f.seconds)),
+		Environment: h.environment(f), DeadLetterQueue: h.dead, RetryAttempts: jsii.Number(2), MaxEventAge: awscdk.Duration_Hours(jsii.Number(6)),
+	}
+	if h.o.reserve {
+		props.ReservedConcurrentExecutions = jsii.Number(f.copies)
+	}
+	return awslambda.NewFunction(h.Stack, jsii.String(f.id), props)
+}
+
+// allowKey lets a role use the key that everything is encrypted with, if it is
+// our own.
+func (h *home) allowKey(role awsiam.Role) {
+	if h.key != nil {
+		role.AddToPolicy(allow([]string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{*h.key.KeyArn()}))
+	}
+}
+
+// newLogs makes a log group, which Lambda would otherwise make itself, for ever.
+func newLogs(h *home, id string) awslogs.LogGroup {
+	props := &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY}
+	if h.key != nil {
+		props.EncryptionKey = h.key
+	}
+	logs := awslogs.NewLogGroup(h.Stack, jsii.String(id), props)
+	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(h.o.logDays))
+	return logs
+}
+
+func (h *home) codeOf(name string) awslambda.Code {
+	return awslambda.Code_FromAsset(jsii.String(h.code.folder(name)), nil)
+}
+
+// environment is what a function is told. Optional parts that are not there
+// are left out.
+func (h *home) environment(f function) *map[string]*string {
+	values := map[string]*string{
+		config.EnvTable:         h.table.TableName(),
+		config.EnvQueue:         h.signals.QueueUrl(),
+		config.EnvReportBucket:  h.reports.BucketName(),
+		config.EnvFindingsTopic: h.topics[findings].TopicArn(),
+		config.EnvEmailTopic:    h.topics[mail].TopicArn(),
+		config.EnvChatTopic:     h.topics[chat].TopicArn(),
+	}
+	if h.o.socBus != "" {
+		values[config.EnvEventBus] = jsii.String(h.o.socBus)
+	}
+	env := map[string]*string{config.EnvLogLevel: jsii.String("info"), config.EnvMetrics: jsii.String("off")}
+	if h.o.metrics {
+		env[config.EnvMetrics] = jsii.String("on")
+	}
+	if h.o.configFile != "" {
+		env[config.EnvConfigFile] = jsii.String(configName)
+	}
+	for _, name := range f.environment {
+		if v := values[name]; v != nil {
+			env[name] = v
+		}
+	}
+	return &env
+}
+
+func (h *home) readTable() awsiam.PolicyStatement {
+	return allow([]string{"dynamodb:GetItem", "dynamodb:Query"}, []string{*h.table.TableArn(), *h.table.TableArn() + "/index/*"})
+}
+
+// writeTable covers transactions, which need the permissions of their parts.
+func (h *home) writeTable() awsiam.PolicyStatement {
+	return allow([]string{"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{*h.table.TableArn()})
+}
+
+func (h *home) readStream() awsiam.PolicyStatement {
+	return allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}, []string{*h.table.TableStreamArn()})
+}
+
+func (h *home) receiveSignals() awsiam.PolicyStatement {
+	return allow([]string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{*h.signals.QueueArn()})
+}
+
+func (h *home) publish(topics ...topic) awsiam.PolicyStatement {
+	var arns []string
+	for _, t := range topics {
+		arns = append(arns, *h.topics[t].TopicArn())
+	}
+	return allow([]string{"sns:Publish"}, arns)
+}
+
+func (h *home) putOnBus() []awsiam.PolicyStatement {
+	if h.o.socBus == "" {
+		return nil
+	}
+	return []awsiam.PolicyStatement{allow([]string{"events:PutEvents"}, []string{h.o.socBus})}
+}

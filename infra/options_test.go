@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+func TestBadContextIsNamed(t *testing.T) {
+	for name, tt := range map[string]struct{ key, value, want string }{
+		"a misspelt key":               {"emial", "a@example.com", "context trailverdict:emial: unknown key"},
+		"a name with a blank":          {"name", "my detector", "context trailverdict:name: expected a letter"},
+		"a name that is too long":      {"name", strings.Repeat("x", 25), "context trailverdict:name: expected a letter"},
+		"another partition":            {"partition", "aws-eu", "context trailverdict:partition: expected one of aws, aws-cn, aws-us-gov"},
+		"a short account":              {"account", "1234", "context trailverdict:account: expected the account's 12 digits"},
+		"no Region":                    {"regions", "Ireland", "context trailverdict:regions: expected Regions such as eu-west-1"},
+		"a Region given twice":         {"regions", "eu-west-1,eu-west-1", `context trailverdict:regions: "eu-west-1" is given twice`},
+		"the home Region":              {"regions", "us-east-1", "context trailverdict:regions: us-east-1 is the home Region"},
+		"a Region of another land":     {"regions", "cn-north-1", "context trailverdict:regions: cn-north-1 is not in the partition aws"},
+		"no address":                   {"email", "soc", "context trailverdict:email: expected e-mail addresses"},
+		"half an address":              {"operators", "a@example.com,", "context trailverdict:operators: expected e-mail addresses"},
+		"a bus by its name":            {"soc-bus", "findings", "context trailverdict:soc-bus: expected the ARN of an event bus"},
+		"a bus of another partition":   {"soc-bus", "arn:aws-cn:events:cn-north-1:999988887777:event-bus/x", "context trailverdict:soc-bus: the bus is not in the partition aws"},
+		"a log group with a star":      {"log-groups", "/aws/*", "context trailverdict:log-groups: expected names of log groups"},
+		"yes in place of on":           {"dashboard", "yes", `context trailverdict:dashboard: expected one of off, on, got "yes"`},
+		"days that Logs does not know": {"log-days", "31", "context trailverdict:log-days: expected a number of days"},
+		"no such file":                 {"config", "missing.yaml", "context trailverdict:config: open missing.yaml"},
+		"a file with an error":         {"config", "options_test.go", "context trailverdict:config: options_test.go:4:1: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := readOptions(map[string]any{prefix + tt.key: tt.value})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("readOptions() = %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAreReportedTogether(t *testing.T) {
+	_, err := readOptions(map[string]any{prefix + "name": "1", prefix + "account": "x", prefix + "colour": "red", "other": "thing"})
+	if err == nil {
+		t.Fatal("three errors, and none reported")
+	}
+	for _, key := range []string{"name", "account", "colour"} {
+		if !strings.Contains(err.Error(), prefix+key) {
+			t.Errorf("%q says nothing of %s", err, key)
+		}
+	}
+	if strings.Contains(err.Error(), "other") {
+		t.Errorf("%q speaks of a key that is not ours", err)
+	}
+}
+
+func TestGoodContext(t *testing.T) {
+	o, err := readOptions(map[string]any{
+		prefix + "partition": "aws-us-gov", prefix + "regions": []any{"us-gov-east-1"}, prefix + "email": " a@example.com , b@example.com",
+		prefix + "soc-bus": "arn:aws-us-gov:events:us-gov-west-1:999988887777:event-bus/findings", prefix + "log-days": 365, prefix + "implicit-denials": "off",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.home() != "us-gov-west-1" || len(o.emails) != 2 || o.emails[1] != "b@example.com" || len(o.operators) != 2 || o.logDays != 365 || o.implicitDenials || !o.reserve {
+		t.Errorf("readOptions() = %+v", o)
+	}
+}
+
+func TestMissingFunctionsAreNamed(t *testing.T) {
+	o, err := readOptions(map[string]any{prefix + "functions": t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage(o); err == nil || !strings.Contains(err.Error(), "detect/bootstrap is missing: run make functions first") {
+		t.Errorf("stage() = %v", err)
+	}
+}
+
+func TestRoutesBeyondTheLimits(t *testing.T) {
+	accounts := func(n int) []string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("1111222233%02d", i))
+		}
+		return list
+	}
+	for name, tt := range map[string]struct {
+		routes []config.Route
+		want   string // empty: no error
+	}{
+		"at the limit":                        {[]config.Route{{Name: "a", Type: config.SQS, Match: config.Match{Severity: incident.Medium, Accounts: accounts(50)}}}, ""},
+		"beyond it":                           {[]config.Route{{Name: "a", Type: config.SQS, Match: config.Match{Severity: incident.Medium, Accounts: accounts(51)}}}, "route a: its match makes 153 combinations of values (3 of severity × 51 of account), and SNS allows 150"},
+		"chat that takes all":                 {[]config.Route{{Name: "c", Type: config.Chat}}, ""},
+		"chat that chooses":                   {[]config.Route{{Name: "c", Type: config.Chat, Match: config.Match{Severity: incident.High}}}, "route c: a chat configuration takes all"},
+		"names that differ by a hyphen alone": {[]config.Route{{Name: "a-1-b", Type: config.SQS}, {Name: "a-1b", Type: config.SQS}}, ""},
+		"names that become the same":          {[]config.Route{{Name: "a1-b", Type: config.SQS}, {Name: "a-1-b", Type: config.SQS}}, "route a-1-b: its name and that of the route a1-b differ too little"},
+		"many routes without a match":         {many(300, config.Match{}), ""},
+		"many routes with one":                {many(201, config.Match{Severity: incident.High}), "201 routes lead through the topic Findings with a match, and SNS allows 200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := subscriptions(tt.routes)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("subscriptions() = %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
+
+func many(n int, m config.Match) []config.Route {
+	var list []config.Route
+	for i := range n {
+		list = append(list, config.Route{Name: fmt.Sprintf("route%d", i), Type: config.HTTPS, Match: m})
+	}
+	return list
+}
