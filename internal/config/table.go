@@ -3,8 +3,8 @@ package config
 // The shape of the table that holds evidence and cases. infra creates it so,
 // and the store reads and writes it so. All keys are strings.
 const (
-	// TablePartition and TableSort identify an item: the first node that it is
-	// filed under, and its place there.
+	// TablePartition and TableSort identify an item: the node that it is filed
+	// under, and its place there.
 	TablePartition = "pk"
 	TableSort      = "sk"
 	// TableExpiry holds the second after which an item may be dropped.
@@ -20,16 +20,11 @@ type TableIndex struct {
 	KeysOnly              bool
 }
 
-// TableIndexes returns the table's indexes: the further nodes that an item is
-// filed under, so that one event costs one write whatever the number of its
-// nodes, and the items that are due by time.
+// TableIndexes returns the table's indexes: the items that are due, by time.
+// What they are is read from the table, as it is then: a case is revised often,
+// and larger than its keys.
 func TableIndexes() []TableIndex {
 	return []TableIndex{
-		{Name: "by-g1", Partition: "g1", Sort: TableSort},
-		{Name: "by-g2", Partition: "g2", Sort: TableSort},
-		{Name: "by-g3", Partition: "g3", Sort: TableSort},
-		// What is due is read from the table, as it is then. A case is revised
-		// often, and larger than its keys.
 		{Name: "by-due", Partition: "kind", Sort: "due", KeysOnly: true},
 	}
 }

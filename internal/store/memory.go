@@ -24,6 +24,7 @@ type Memory struct {
 	nodes   map[string]*node
 	all     *node // every item; it has no limits of its own
 	ledger  ledger
+	notes   map[string]note // by name
 }
 
 // NewMemory returns an empty store.

@@ -21,17 +21,8 @@ const (
 	versionAttr = "v"
 	kindAttr    = "kind"
 	dueAttr     = "due"
+	dueIndex    = "by-due"
 )
-
-// Attributes that are keys of indexes of their own.
-const (
-	secondName = "g1"
-	firstKey   = "g2"
-	secondKey  = "g3"
-)
-
-// indexOf is the name of the index of an attribute.
-func indexOf(attr string) string { return "by-" + attr }
 
 type attributes = map[string]types.AttributeValue
 
@@ -67,69 +58,17 @@ func keyOf(node, sort string) attributes {
 	return attributes{config.TablePartition: text(node), config.TableSort: text(sort)}
 }
 
-func isKey(node string) bool { return strings.HasPrefix(node, "key/") }
-
-// places are the key attributes under which an item's nodes go, for each item
-// of the table that they need: mostly one.
-func places(nodes []string) []map[string]string {
-	names, keys := []string{}, []string{}
-	for _, n := range nodes {
-		if isKey(n) {
-			keys = append(keys, n)
-		} else {
-			names = append(names, n)
-		}
+// evidenceItem is an item of evidence, whole.
+func evidenceItem(item filing.Item) attributes {
+	a := keyOf(item.Node, item.Sort)
+	a[dataAttr] = &types.AttributeValueMemberB{Value: item.Data}
+	if !item.Expires.IsZero() {
+		a[config.TableExpiry] = number(seconds(item.Expires))
 	}
-	take := func(list *[]string, place map[string]string, attr string) {
-		if len(*list) > 0 {
-			place[attr] = (*list)[0]
-			*list = (*list)[1:]
-		}
+	if !item.Due.IsZero() {
+		a[kindAttr], a[dueAttr] = text(string(item.Kind())), text(timeKey(item.Due))
 	}
-	var out []map[string]string
-	for len(names)+len(keys) > 0 {
-		place := map[string]string{}
-		if take(&names, place, config.TablePartition); len(place) == 0 {
-			take(&keys, place, config.TablePartition)
-		}
-		take(&names, place, secondName)
-		take(&keys, place, firstKey)
-		take(&keys, place, secondKey)
-		out = append(out, place)
-	}
-	return out
-}
-
-// attrsOf are the attributes that may hold a node. The first is the table's own
-// key, the others are those of indexes.
-func attrsOf(node string) []string {
-	switch {
-	case strings.HasPrefix(node, config.TableCases):
-		return []string{config.TablePartition}
-	case isKey(node):
-		return []string{config.TablePartition, firstKey, secondKey}
-	}
-	return []string{config.TablePartition, secondName}
-}
-
-// evidenceItems are the items of the table that hold one item of evidence. It
-// is due once.
-func evidenceItems(item filing.Item) []attributes {
-	var out []attributes
-	for i, place := range places(item.Nodes) {
-		a := attributes{config.TableSort: text(item.Sort), dataAttr: &types.AttributeValueMemberB{Value: item.Data}}
-		for attr, node := range place {
-			a[attr] = text(node)
-		}
-		if !item.Expires.IsZero() {
-			a[config.TableExpiry] = number(seconds(item.Expires))
-		}
-		if i == 0 && !item.Due.IsZero() {
-			a[kindAttr], a[dueAttr] = text(string(item.Kind())), text(timeKey(item.Due))
-		}
-		out = append(out, a)
-	}
-	return out
+	return a
 }
 
 // seconds rounds up, so that nothing is dropped before its time.

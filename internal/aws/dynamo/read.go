@@ -1,14 +1,12 @@
 package dynamo
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,108 +17,50 @@ import (
 	"github.com/trailverdict/trailverdict/internal/store/filing"
 )
 
-// pageItems bounds what is read at once, since a flood is not read to its end.
-const pageItems = 250
+// firstPage bounds what is read at once, since a flood is not read to its end.
+// Each page that follows may be twice as large.
+const firstPage = 250
 
-// Items yields the items of a node from everywhere that it may stand, in the
-// order of their sort keys.
+// Items yields the items of a node in the order of their sort keys.
 func (t *table) Items(ctx context.Context, node, from, to string) iter.Seq2[filing.Item, error] {
 	if node == "" {
 		return t.scan(ctx)
 	}
 	return func(yield func(filing.Item, error) bool) {
-		var cursors []*cursor
-		for _, attr := range attrsOf(node) {
-			cursors = append(cursors, &cursor{table: t, attr: attr, node: node, from: from, to: to})
-		}
-		fetchAll(ctx, cursors)
+		in := t.query(node, from, to)
 		for {
-			cursors = slices.DeleteFunc(cursors, (*cursor).done)
-			if len(cursors) == 0 {
+			out, err := t.api.Query(ctx, in)
+			if err != nil {
+				yield(filing.Item{}, fmt.Errorf("query table %s: %w", t.name, err))
 				return
 			}
-			next := slices.MinFunc(cursors, func(a, b *cursor) int { return cmp.Compare(a.sort(), b.sort()) })
-			if next.err != nil {
-				yield(filing.Item{}, next.err)
+			t.read("Query", out.ConsumedCapacity)
+			for _, a := range out.Items {
+				if item := itemOf(a); item.Sort < to && !yield(item, nil) {
+					return
+				}
+			}
+			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 				return
 			}
-			if item := next.items[0]; !yield(item, nil) {
-				return
-			}
-			if next.items = next.items[1:]; len(next.items) == 0 {
-				next.fetch(ctx)
-			}
+			in.Limit = aws.Int32(min(2**in.Limit, 1<<20))
 		}
 	}
 }
 
-// fetchAll brings the first pages, all at once.
-func fetchAll(ctx context.Context, cursors []*cursor) {
-	var wg sync.WaitGroup
-	for _, c := range cursors[1:] {
-		wg.Go(func() { c.fetch(ctx) })
-	}
-	cursors[0].fetch(ctx)
-	wg.Wait()
-}
-
-// cursor is a place in the table or in one of its indexes.
-type cursor struct {
-	table                *table
-	attr, node, from, to string
-
-	items []filing.Item // read and not yet yielded
-	last  attributes    // where the next page starts; nil before the first and after the last
-	ended bool
-	err   error
-}
-
-func (c *cursor) done() bool { return len(c.items) == 0 && c.ended && c.err == nil }
-
-// sort is the next item's sort key. An error comes first.
-func (c *cursor) sort() string {
-	if len(c.items) == 0 {
-		return ""
-	}
-	return c.items[0].Sort
-}
-
-// fetch brings a page that is not empty, or ends.
-func (c *cursor) fetch(ctx context.Context) {
-	for len(c.items) == 0 && !c.ended && c.err == nil {
-		out, err := c.table.api.Query(ctx, c.query())
-		if err != nil {
-			c.err = fmt.Errorf("query table %s: %w", c.table.name, err)
-			return
-		}
-		c.table.read("Query", out.ConsumedCapacity)
-		for _, a := range out.Items {
-			if item := itemOf(a); item.Sort < c.to {
-				c.items = append(c.items, item)
-			}
-		}
-		c.last, c.ended = out.LastEvaluatedKey, len(out.LastEvaluatedKey) == 0
-	}
-}
-
-func (c *cursor) query() *dynamodb.QueryInput {
+func (t *table) query(node, from, to string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
-		TableName:                 &c.table.name,
+		TableName:                 &t.name,
 		KeyConditionExpression:    aws.String("#n = :n AND #s BETWEEN :from AND :to"),
-		ExpressionAttributeNames:  map[string]string{"#n": c.attr, "#s": config.TableSort},
-		ExpressionAttributeValues: attributes{":n": text(c.node), ":from": text(c.from), ":to": text(c.to)},
-		ExclusiveStartKey:         c.last,
-		Limit:                     aws.Int32(pageItems),
-		ReturnConsumedCapacity:    c.table.counting(),
+		ExpressionAttributeNames:  map[string]string{"#n": config.TablePartition, "#s": config.TableSort},
+		ExpressionAttributeValues: attributes{":n": text(node), ":from": text(from), ":to": text(to)},
+		ConsistentRead:            aws.Bool(true),
+		Limit:                     aws.Int32(firstPage),
+		ReturnConsumedCapacity:    t.counting(),
 	}
-	if c.from == "" { // no key is empty, and none may be asked for
+	if from == "" { // no key is empty, and none may be asked for
 		in.KeyConditionExpression = aws.String("#n = :n AND #s < :to")
 		delete(in.ExpressionAttributeValues, ":from")
-	}
-	if c.attr == config.TablePartition {
-		in.ConsistentRead = aws.Bool(true)
-	} else {
-		in.IndexName = aws.String(indexOf(c.attr))
 	}
 	return in
 }
@@ -156,7 +96,7 @@ const dueItems = 100
 // are read from the table.
 func (t *table) Due(ctx context.Context, kind filing.Kind, since, until time.Time, after string) (items []filing.Item, next string, err error) {
 	in := &dynamodb.QueryInput{
-		TableName: &t.name, IndexName: aws.String(indexOf(dueAttr)),
+		TableName: &t.name, IndexName: aws.String(dueIndex),
 		KeyConditionExpression:   aws.String("#k = :k AND #d BETWEEN :from AND :to"),
 		ExpressionAttributeNames: map[string]string{"#k": kindAttr, "#d": dueAttr},
 		ExpressionAttributeValues: attributes{

@@ -37,10 +37,8 @@ func (t *table) Write(ctx context.Context, evidence, cases []filing.Item) error 
 	var puts []attributes
 	size := 0
 	for _, item := range evidence {
-		for _, a := range evidenceItems(item) {
-			puts = append(puts, a)
-			size += len(item.Data) + 1024
-		}
+		puts = append(puts, evidenceItem(item))
+		size += len(item.Data) + 1024
 	}
 	for _, item := range cases {
 		size += len(item.Data) + 1024
@@ -77,10 +75,16 @@ func (t *table) put(ctx context.Context, puts []attributes) error {
 }
 
 func (t *table) putBatch(ctx context.Context, puts []attributes) error {
-	var left []types.WriteRequest
+	var requests []types.WriteRequest
 	for _, a := range puts {
-		left = append(left, types.WriteRequest{PutRequest: &types.PutRequest{Item: a}})
+		requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: a}})
 	}
+	return t.batch(ctx, requests)
+}
+
+// batch makes requests until all are done, or DynamoDB has left some undone too
+// often.
+func (t *table) batch(ctx context.Context, left []types.WriteRequest) error {
 	for try := 0; len(left) > 0; try++ {
 		if err := pause(ctx, try); err != nil {
 			return err
@@ -93,6 +97,27 @@ func (t *table) putBatch(ctx context.Context, puts []attributes) error {
 		}
 		t.wrote("BatchWriteItem", len(left), pointers(out.ConsumedCapacity)...)
 		left = out.UnprocessedItems[t.name]
+	}
+	return nil
+}
+
+// Replace writes evidence, and then drops what it stands in place of.
+func (t *table) Replace(ctx context.Context, old, evidence []filing.Item) error {
+	var puts []attributes
+	for _, item := range evidence {
+		puts = append(puts, evidenceItem(item))
+	}
+	if err := t.put(ctx, puts); err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(old, batchItems) {
+		var requests []types.WriteRequest
+		for _, item := range batch {
+			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: keyOf(item.Node, item.Sort)}})
+		}
+		if err := t.batch(ctx, requests); err != nil {
+			return fmt.Errorf("delete items of table %s: %w", t.name, err)
+		}
 	}
 	return nil
 }
@@ -128,7 +153,7 @@ type revision struct {
 // revise leaves attributes alone that it does not know.
 func revise(item filing.Item) revision {
 	r := revision{
-		key:    keyOf(item.Nodes[0], item.Sort),
+		key:    keyOf(item.Node, item.Sort),
 		names:  map[string]string{"#v": versionAttr},
 		values: attributes{},
 	}
@@ -262,14 +287,14 @@ const casesPerTransaction = 20
 func (t *table) compare(ctx context.Context, cases []filing.Item) error {
 	var keys []attributes
 	for _, item := range cases {
-		keys = append(keys, keyOf(item.Nodes[0], item.Sort))
+		keys = append(keys, keyOf(item.Node, item.Sort))
 	}
 	found, err := t.batchGet(ctx, keys, map[string]string{"#p": config.TablePartition, "#s": config.TableSort, "#v": versionAttr})
 	if err != nil {
 		return err
 	}
 	for _, item := range cases {
-		if numberOf(found[itemName{item.Nodes[0], item.Sort}], versionAttr) != item.Version-1 {
+		if numberOf(found[itemName{item.Node, item.Sort}], versionAttr) != item.Version-1 {
 			return store.ErrConflict
 		}
 	}

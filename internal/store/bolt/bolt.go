@@ -75,8 +75,8 @@ func (s *Store) Prune(now time.Time) (dropped int, err error) {
 	return dropped, nil
 }
 
-// Items lie under the lengths and texts of their node and sort key, once for
-// each node. What is due lies under its kind, time and item.
+// Items lie under the length and text of their node, and their sort key. What is
+// due lies under its kind, time and item.
 const (
 	itemsBucket = "items/v1"
 	dueBucket   = "due/v1"
@@ -215,7 +215,7 @@ func (t table) Write(_ context.Context, evidence, cases []filing.Item) error {
 		items := tx.Bucket([]byte(itemsBucket))
 		for _, item := range cases {
 			var kept int64
-			if v := items.Get(itemKey(item.Nodes[0], item.Sort)); v != nil {
+			if v := items.Get(itemKey(item.Node, item.Sort)); v != nil {
 				h, err := parse(v)
 				if err != nil {
 					return err
@@ -235,34 +235,43 @@ func (t table) Write(_ context.Context, evidence, cases []filing.Item) error {
 	})
 }
 
-// put writes an item under all its nodes. It is due under the first of them.
+// put writes an item, and that it is due.
 func put(tx *bbolt.Tx, item filing.Item) error {
-	items, due := tx.Bucket([]byte(itemsBucket)), tx.Bucket([]byte(dueBucket))
-	h := held{item.Version, item.Expires, item.Due, item.Data}
-	for i, node := range item.Nodes {
-		key := itemKey(node, item.Sort)
-		if old := items.Get(key); old != nil {
-			was, err := parse(old)
-			if err != nil {
-				return err
-			}
-			if err := forgetDue(tx, key, was); err != nil {
-				return err
-			}
-		}
-		if i > 0 {
-			h.due = time.Time{}
-		}
-		if err := items.Put(key, h.bytes()); err != nil {
+	items, key := tx.Bucket([]byte(itemsBucket)), itemKey(item.Node, item.Sort)
+	if old := items.Get(key); old != nil {
+		was, err := parse(old)
+		if err != nil {
 			return err
 		}
-		if !h.due.IsZero() {
-			if err := due.Put(dueKey(kindOf(h), h.due, key), nil); err != nil {
+		if err := forgetDue(tx, key, was); err != nil {
+			return err
+		}
+	}
+	h := held{item.Version, item.Expires, item.Due, item.Data}
+	if err := items.Put(key, h.bytes()); err != nil {
+		return err
+	}
+	if h.due.IsZero() {
+		return nil
+	}
+	return tx.Bucket([]byte(dueBucket)).Put(dueKey(kindOf(h), h.due, key), nil)
+}
+
+// Replace writes evidence and drops what it stands in place of.
+func (t table) Replace(_ context.Context, old, evidence []filing.Item) error {
+	return t.db.Update(func(tx *bbolt.Tx) error {
+		for _, item := range evidence {
+			if err := put(tx, item); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		for _, item := range old {
+			if err := tx.Bucket([]byte(itemsBucket)).Delete(itemKey(item.Node, item.Sort)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func forgetDue(tx *bbolt.Tx, key []byte, h held) error {

@@ -83,6 +83,24 @@ func TestEveryFieldIsStored(t *testing.T) {
 	}
 }
 
+// TestTheFormatStands fails when what is stored would be read differently, which
+// must not happen to data that somebody has. A new field goes to the end of its
+// block, with a new version that still reads the one before.
+func TestTheFormatStands(t *testing.T) {
+	for name, test := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"signal": {encodeSignals([]incident.Signal{filled[incident.Signal]()}), "3b8201141ad3179d"},
+		"use":    {encodeUses([]incident.Use{filled[incident.Use]()}), "6faf1a89304e4709"},
+		"case":   {encodeCase(filled[store.Case]()), "66ba9edf7423c63d"},
+	} {
+		if got := hash(test.data); got != test.want {
+			t.Errorf("the format of a %s has the sum %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 func TestZeroValuesTakeNoSpace(t *testing.T) {
 	if n := len(encodeCase(store.Case{})); n != 1 {
 		t.Errorf("an empty case takes %d bytes, want the version's", n)

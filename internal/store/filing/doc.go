@@ -4,17 +4,21 @@
 //
 // # Evidence
 //
-// The signals of one commit that are filed under the same nodes, and of the same
-// hour, fold into one item, so that a hundred failures of a key cost one write.
-// Folding loses nothing: every signal keeps its id, and reading gives back the
-// very values. Items are written and never changed. Their sort keys end in a
-// hash of their contents, so a batch that is delivered again overwrites itself,
-// and events that come again in other batches are told apart on reading. Uses
-// fold in the same way, and are joined on reading.
+// The signals of one commit that are filed under a node, and of the same hour,
+// fold into one item, and a signal of several nodes is in the item of each. So a
+// hundred failures of a key are one write for the key and one for its owner, no
+// node is written more than once for a commit, and a node is read from one
+// place. Folding loses nothing: every signal keeps its id, and reading gives
+// back the very values. Items are written and never changed. Their sort keys end
+// in a hash of their contents, so a batch that is delivered again overwrites
+// itself, and events that come again in other batches are told apart on reading.
+// Uses fold in the same way. They are joined on reading, for good where there
+// are many.
 //
 //	evidence of a node   s/<hour>/<kinds>/<minute of the first>/<hash>
-//	uses of a node       u/<hash>
+//	uses of a node       u/<level>/<hash>
 //	cases of a subject   node case/<subject>, sorted by their ids
+//	a commit to recheck  node r/<hash>, where no single item holds its evidence
 //
 // # Reading
 //

@@ -3,6 +3,7 @@ package filing
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -85,24 +86,29 @@ func decodeSignals(data []byte) ([]incident.Signal, error) {
 	return out, nil
 }
 
-// encodeUses gives the same bytes for the same set of uses. Uses of one key are
-// joined.
+// encodeUses gives the same bytes for the same set of uses.
 func encodeUses(uses []incident.Use) []byte {
-	byKey := map[string]incident.Use{}
-	for _, u := range uses {
-		if have, ok := byKey[u.Key()]; ok {
-			u = have.Join(u)
-		}
-		byKey[u.Key()] = u
-	}
-	joined := make([]incident.Use, 0, len(byKey))
-	for _, u := range byKey {
-		joined = append(joined, u)
-	}
-	slices.SortFunc(joined, func(a, b incident.Use) int { return cmp.Compare(a.Key(), b.Key()) })
+	joined := join(uses)
 	w := newWriter()
 	w.uses(&joined)
 	return w.buf
+}
+
+// join returns one use for each key, in the order of the keys.
+func join(uses []incident.Use) []incident.Use {
+	byKey := map[string]incident.Use{}
+	for _, u := range uses {
+		key := u.Key()
+		if have, ok := byKey[key]; ok {
+			u = have.Join(u)
+		}
+		byKey[key] = u
+	}
+	joined := make([]incident.Use, 0, len(byKey))
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		joined = append(joined, byKey[key])
+	}
+	return joined
 }
 
 func (c *coder) uses(uses *[]incident.Use) {

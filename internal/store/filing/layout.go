@@ -18,8 +18,10 @@ import (
 const (
 	evidencePrefix = "s/"
 	evidenceEnd    = "s0"
+	recheckPrefix  = "r/"
 	usePrefix      = "u/"
 	useEnd         = "u0"
+	useLevel       = "u/%06d/" // see tidy.go
 	lastSort       = "\U0010FFFF"
 )
 
@@ -65,62 +67,90 @@ func evidenceFrom(t time.Time) string {
 	return evidencePrefix + hourOf(t)
 }
 
-// group is signals that fold into one item.
-type group struct {
-	nodes   []string
-	hour    string
-	signals []incident.Signal
-}
+// place is where signals fold into one item.
+type place struct{ node, hour string }
 
-// foldSignals makes items of signals.
+// foldSignals makes items of signals, one for each node and hour.
 func (s *Store) foldSignals(signals []incident.Signal, due time.Time) []Item {
-	groups := map[string]*group{}
+	groups, homes := map[place][]incident.Signal{}, map[place]bool{}
 	for _, signal := range signals {
-		nodes, hour := store.SignalNodes(signal), hourOf(signal.Time)
-		key := hour + "\x00" + strings.Join(nodes, "\x00")
-		if groups[key] == nil {
-			groups[key] = &group{nodes: nodes, hour: hour}
+		for i, node := range store.SignalNodes(signal) {
+			p := place{node, hourOf(signal.Time)}
+			groups[p] = append(groups[p], signal)
+			if i == 0 {
+				homes[p] = true
+			}
 		}
-		groups[key].signals = append(groups[key].signals, signal)
 	}
 	var items []Item
-	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		g := groups[key]
-		slices.SortStableFunc(g.signals, func(a, b incident.Signal) int {
-			return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
-		})
-		items = append(items, s.signalItems(*g, due)...)
+	for _, p := range slices.SortedFunc(maps.Keys(groups), comparePlaces) {
+		made := s.signalItems(p, groups[p])
+		if len(homes) == 1 && homes[p] {
+			setDue(made, due)
+		}
+		items = append(items, made...)
+	}
+	if len(homes) > 1 && !due.IsZero() {
+		items = append(items, s.recheckItems(signals, due)...)
 	}
 	return items
+}
+
+func comparePlaces(a, b place) int {
+	return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.hour, b.hour))
+}
+
+func setDue(items []Item, due time.Time) {
+	for i := range items {
+		items[i].Due = due
+	}
 }
 
 // maxData is the size above which an item is split. A database's items have
 // limits, and reading of a flood ends between items.
 const maxData = 64 << 10
 
-func (s *Store) signalItems(g group, due time.Time) []Item {
-	data := encodeSignals(g.signals)
-	if n := len(g.signals); len(data) > maxData && n > 1 {
-		first, second := g, g
-		first.signals, second.signals = g.signals[:n/2], g.signals[n/2:]
-		return append(s.signalItems(first, due), s.signalItems(second, due)...)
+// parts encodes signals in as few parts as their size allows, oldest first.
+func parts(signals []incident.Signal, made func(part []incident.Signal, data []byte)) {
+	data := encodeSignals(signals)
+	if n := len(signals); len(data) > maxData && n > 1 {
+		parts(signals[:n/2], made)
+		parts(signals[n/2:], made)
+		return
 	}
-	first, last := g.signals[0].Time, g.signals[len(g.signals)-1].Time
-	return []Item{{
-		Nodes:   nodeNames(g.nodes),
-		Sort:    evidencePrefix + g.hour + "/" + kindsOf(g.signals) + "/" + first.UTC().Format("04:05.000000000") + "/" + hash(data),
-		Data:    data,
-		Expires: s.expiry(last),
-		Due:     due,
-	}}
+	made(signals, data)
 }
 
-func nodeNames(nodes []string) []string {
-	names := make([]string, len(nodes))
-	for i, n := range nodes {
-		names[i] = nodeName(n)
-	}
-	return names
+func oldestFirst(signals []incident.Signal) {
+	slices.SortStableFunc(signals, func(a, b incident.Signal) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func (s *Store) signalItems(p place, signals []incident.Signal) (items []Item) {
+	oldestFirst(signals)
+	parts(signals, func(part []incident.Signal, data []byte) {
+		first := part[0].Time.UTC().Format("04:05.000000000")
+		items = append(items, Item{
+			Node:    nodeName(p.node),
+			Sort:    evidencePrefix + p.hour + "/" + kindsOf(part) + "/" + first + "/" + hash(data),
+			Data:    data,
+			Expires: s.expiry(part[len(part)-1].Time),
+		})
+	})
+	return items
+}
+
+// recheckItems hold the signals of a commit that no single item holds, for when
+// they are due: one entry among what is due, instead of one for each node.
+func (s *Store) recheckItems(signals []incident.Signal, due time.Time) (items []Item) {
+	signals = slices.Clone(signals)
+	oldestFirst(signals)
+	parts(signals, func(_ []incident.Signal, data []byte) {
+		name := recheckPrefix + hash(data)
+		items = append(items, Item{Node: name, Sort: name, Data: data, Expires: s.expiry(due), Due: due})
+	})
+	return items
 }
 
 // kindsOf names the set of kinds that signals are of.
@@ -143,24 +173,25 @@ func (s *Store) expiry(last time.Time) time.Time {
 	return last.Add(s.limits.Retention)
 }
 
-// foldUses makes items of uses.
+// foldUses makes items of uses, one for each node.
 func (s *Store) foldUses(uses []incident.Use) []Item {
 	groups := map[string][]incident.Use{}
 	for _, u := range uses {
-		key := strings.Join(store.UseNodes(u), "\x00")
-		groups[key] = append(groups[key], u)
+		for _, node := range store.UseNodes(u) {
+			groups[node] = append(groups[node], u)
+		}
 	}
 	var items []Item
-	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		items = append(items, s.useItems(groups[key])...)
+	for _, node := range slices.Sorted(maps.Keys(groups)) {
+		items = append(items, s.useItems(nodeName(node), 0, groups[node])...)
 	}
 	return items
 }
 
-func (s *Store) useItems(uses []incident.Use) []Item {
+func (s *Store) useItems(name string, level int, uses []incident.Use) []Item {
 	data := encodeUses(uses)
 	if n := len(uses); len(data) > maxData && n > 1 {
-		return append(s.useItems(uses[:n/2]), s.useItems(uses[n/2:])...)
+		return append(s.useItems(name, level, uses[:n/2]), s.useItems(name, level, uses[n/2:])...)
 	}
 	var last time.Time
 	for _, u := range uses {
@@ -168,12 +199,7 @@ func (s *Store) useItems(uses []incident.Use) []Item {
 			last = u.Last
 		}
 	}
-	return []Item{{
-		Nodes:   nodeNames(store.UseNodes(uses[0])),
-		Sort:    usePrefix + hash(data),
-		Data:    data,
-		Expires: s.expiry(last),
-	}}
+	return []Item{{Node: name, Sort: fmt.Sprintf(useLevel, level) + hash(data), Data: data, Expires: s.expiry(last)}}
 }
 
 // cases makes items of cases.
@@ -198,7 +224,7 @@ func (s *Store) caseItem(c store.Case) Item {
 	}
 	f := c.Finding
 	return Item{
-		Nodes:   []string{caseNode(c.Subject())},
+		Node:    caseNode(c.Subject()),
 		Sort:    f.ID,
 		Data:    encodeCase(c),
 		Expires: s.expiry(last),

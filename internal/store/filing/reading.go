@@ -142,25 +142,27 @@ func (t *tally) full(n int, first time.Time) bool {
 	return before >= n
 }
 
-// uses reads the uses of a node. What had passed its retention at now takes no
-// part, whether or not the database has dropped it.
-func (r *reading) uses(ctx context.Context, now time.Time) error {
-	from, to := usePrefix, useEnd
-	for item, err := range r.table.Items(ctx, nodeName(r.node), from, to) {
+// uses reads the uses of a node, and returns the items that they lay in. What
+// had passed its retention at now takes no part, whether or not the database has
+// dropped it.
+func (r *reading) uses(ctx context.Context, now time.Time) (items []useItem, err error) {
+	for item, err := range r.table.Items(ctx, nodeName(r.node), usePrefix, useEnd) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, usePrefix) {
 			continue // of a reading of all nodes
 		}
 		list, err := decodeUses(item.Data)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		// What is tidied is not what this clock takes for expired.
+		items = append(items, useItem{item.Sort, slices.Clone(list)})
 		list = slices.DeleteFunc(list, func(u incident.Use) bool { return r.limits.Expired(u.Last, now) })
 		if _, err := r.into.Put(ctx, nil, list); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return items, nil
 }

@@ -118,8 +118,13 @@ func signalsOf(ctx context.Context, m *store.Memory, q store.Query) (store.Page[
 func (s *Store) Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error) {
 	m := store.NewMemory(s.limits)
 	r := reading{table: s.table, limits: s.limits, node: q.Node, into: m}
-	if err := r.uses(ctx, q.Now); err != nil {
+	items, err := r.uses(ctx, q.Now)
+	if err != nil {
 		return store.Page[incident.Use]{}, fmt.Errorf("read uses: %w", err)
+	}
+	if q.Node != "" {
+		// What fails here is left to the next reading. The answer is complete.
+		_ = s.tidy(ctx, q.Node, items)
 	}
 	size := q.PageSize()
 	q.Limit = all
@@ -145,7 +150,7 @@ func (s *Store) Cases(ctx context.Context, subject string) ([]store.Case, error)
 		out = append(out, c)
 	}
 	store.SortCases(out)
-	return slices.CompactFunc(out, func(a, b store.Case) bool { return a.Finding.ID == b.Finding.ID }), nil
+	return out, nil
 }
 
 // DueCases returns a page of the cases that are due at t, earliest first.

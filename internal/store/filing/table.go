@@ -9,11 +9,9 @@ import (
 // Item is what a table holds: evidence, which is the same for ever, or a case,
 // which is revised.
 type Item struct {
-	// Nodes are the names under which the item is found, the most important
-	// first. A case has one.
-	Nodes []string
-	// Sort orders the items of a node. With the first node it identifies the
-	// item.
+	// Node is the name under which the item is found.
+	Node string
+	// Sort orders the items of a node. With the node it identifies the item.
 	Sort string
 	Data []byte
 	// Expires is when the item may be dropped; zero means never.
@@ -48,10 +46,8 @@ func (i Item) Kind() Kind {
 // anywhere.
 type Table interface {
 	// Items yields the items of a node with from <= Sort < to, in that order,
-	// with Nodes left out. It yields everything that was written before, where
-	// node is an item's first name; what is found under its other names may lag
-	// behind by a moment. An item may be yielded twice. If node is empty, it
-	// yields the items of all nodes, in no order.
+	// and all that was written before. Their Node, Due and Labels may be left
+	// out. If node is empty, it yields the items of all nodes, in no order.
 	Items(ctx context.Context, node, from, to string) iter.Seq2[Item, error]
 
 	// Write keeps evidence and cases together, or neither: each case if the
@@ -60,6 +56,10 @@ type Table interface {
 	// transaction of the database the evidence is kept first, and then the
 	// cases, some of which may be kept when others conflict.
 	Write(ctx context.Context, evidence, cases []Item) error
+
+	// Replace writes evidence, and then drops what it stands in place of. After
+	// an error some of that may still be there.
+	Replace(ctx context.Context, old, evidence []Item) error
 
 	// Due returns a page of a kind's items that are due after since and not
 	// after until, earliest first, and the next page's token. Their contents are

@@ -1,0 +1,121 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/store/filing"
+)
+
+func pricedStore(t *testing.T) (*priced, *filing.Store) {
+	t.Helper()
+	c := client(t)
+	p := &priced{API: c}
+	return p, dynamo.New(p, newTable(t, c), store.DefaultLimits(), nil)
+}
+
+func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
+
+// failed is a client's report: principal, key and workload are known.
+func failed(i int, principal string) incident.Signal {
+	return incident.Signal{
+		ID: fmt.Sprintf("%08x-1111-4222-8333-%012x", uint32(i)*2654435761, i*40503), Account: "111122223333", Partition: "aws", Region: "eu-west-1",
+		Time: noon().Add(time.Duration(i%5) * time.Second), Kind: incident.CredentialFailed, Feed: incident.FromClient,
+		Operation: "sts:GetCallerIdentity", ErrorCode: "InvalidClientTokenId", Count: 1,
+		Key:    "ASIAINVENTED" + principal,
+		Target: incident.Principal{Type: incident.Role, Partition: "aws", Account: "111122223333", Name: principal, ARN: "arn:aws:iam::111122223333:role/app/" + principal},
+	}
+}
+
+// TestWritesPerEvent holds the store to what a batch may cost, and prints it.
+// A write is a request for one item, however many nodes find it; its units
+// count the indexes too.
+func TestWritesPerEvent(t *testing.T) {
+	batch := func(principals int) []incident.Signal {
+		list := make([]incident.Signal, 100)
+		for i := range list {
+			list[i] = failed(i, fmt.Sprintf("role-%02d", i%principals))
+			if i%10 == 3 {
+				list[i].Kind, list[i].ErrorCode = incident.CallDenied, "AccessDenied"
+				list[i].Denial = &incident.Denial{Explicit: true, PolicyKind: "identity-based", Action: "s3:GetObject"}
+			}
+		}
+		return list
+	}
+	for _, test := range []struct {
+		name   string
+		events [][]incident.Signal
+		budget float64
+	}{
+		{"100 failures of one key in a batch", [][]incident.Signal{batch(1)}, 0.10},
+		{"100 events of 10 principals in a batch", [][]incident.Signal{batch(10)}, 0.10},
+		{"single events", singles(100), 1.05},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, s := pricedStore(t)
+			n := 0
+			for _, events := range test.events {
+				n += len(events)
+				c := store.Commit{Signals: events, Recheck: noon().Add(15 * time.Minute)}
+				if err := s.Commit(context.Background(), c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("evidence, per event: %s", p.per(n))
+			if got := float64(p.items) / float64(n); got > test.budget {
+				t.Errorf("%.3f writes per event, want at most %.2f", got, test.budget)
+			}
+			if p.readRequests > 0 {
+				t.Errorf("evidence was kept with %d reads, want none", p.readRequests)
+			}
+		})
+		t.Run(test.name+", decided about", func(t *testing.T) {
+			p, s := pricedStore(t)
+			live := detect.NewLive(s, s, incident.DefaultSettings())
+			n := 0
+			for _, events := range test.events {
+				n += len(events)
+				if err := live.Handle(context.Background(), events, nil, noon().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Logf("evidence and cases, per event: %s", p.per(n))
+		})
+	}
+}
+
+func singles(n int) [][]incident.Signal {
+	out := make([][]incident.Signal, n)
+	for i := range out {
+		out[i] = []incident.Signal{failed(i, fmt.Sprintf("role-%02d", i))}
+	}
+	return out
+}
+
+// TestObserve compares what the store says that a request cost with what was
+// asked for.
+func TestObserve(t *testing.T) {
+	c := client(t)
+	var costs []dynamo.Cost
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), func(c dynamo.Cost) { costs = append(costs, c) })
+	one := failed(0, "role-00")
+	if err := s.Commit(context.Background(), store.Commit{Signals: []incident.Signal{one, failed(1, "role-01")}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(costs) != 1 || costs[0].Operation != "BatchWriteItem" || costs[0].Items != 2 || costs[0].Writes < 2 || costs[0].Reads != 0 {
+		t.Errorf("costs = %+v, want one of writing two items", costs)
+	}
+	costs = nil
+	if _, err := s.Cases(context.Background(), one.Target.Key()); err != nil {
+		t.Fatal(err)
+	}
+	if len(costs) != 1 || costs[0].Operation != "Query" || costs[0].Items != 0 || costs[0].Writes != 0 {
+		t.Errorf("costs = %+v, want one of a query", costs)
+	}
+}
