@@ -9,13 +9,16 @@ import (
 
 // Notebook keeps what one run leaves to the next.
 type Notebook interface {
-	// Notes returns what was saved last and its version; nothing and 0 if
-	// nothing was.
-	Notes(ctx context.Context) (text []byte, version int64, err error)
-	// SaveNotes saves text as the version after the given one. The error is
+	// Notes returns the text that was saved last under a name, and its version;
+	// nothing and 0 if none was.
+	Notes(ctx context.Context, name string) (text []byte, version int64, err error)
+	// SaveNotes saves a text as the version after the given one. The error is
 	// store.ErrConflict if somebody else saved since it was read.
-	SaveNotes(ctx context.Context, text []byte, version int64) error
+	SaveNotes(ctx context.Context, name string, text []byte, version int64) error
 }
+
+// notesName is the name of a settler's notes.
+const notesName = "settle"
 
 // notes are how far runs came. The names are a storage format.
 type notes struct {
@@ -44,7 +47,7 @@ const lookBack = 24 * time.Hour
 // load reads the notes. What cannot be read is begun anew: everything is
 // repeatable.
 func (r *run) load(ctx context.Context) (version int64, err error) {
-	text, version, err := r.Notebook.Notes(ctx)
+	text, version, err := r.Notebook.Notes(ctx, notesName)
 	if err != nil {
 		return 0, fmt.Errorf("read the notes of the last run: %w", err)
 	}
@@ -71,7 +74,7 @@ func (c *cursor) begin(now time.Time) {
 func (r *run) save(ctx context.Context, version int64) error {
 	text, err := json.Marshal(r.notes)
 	if err == nil {
-		err = r.Notebook.SaveNotes(ctx, text, version)
+		err = r.Notebook.SaveNotes(ctx, notesName, text, version)
 	}
 	if err != nil {
 		return fmt.Errorf("save the notes of this run: %w", err)

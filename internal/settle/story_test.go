@@ -80,11 +80,11 @@ type notebook struct {
 	fails   error
 }
 
-func (n *notebook) Notes(context.Context) ([]byte, int64, error) {
+func (n *notebook) Notes(context.Context, string) ([]byte, int64, error) {
 	return []byte(n.text), n.version, n.fails
 }
 
-func (n *notebook) SaveNotes(_ context.Context, text []byte, version int64) error {
+func (n *notebook) SaveNotes(_ context.Context, _ string, text []byte, version int64) error {
 	if version != n.version {
 		return store.ErrConflict
 	}
