@@ -3,7 +3,7 @@
 //
 // It is there instead of the SDK's config package, which looks in many more
 // places than a function has, and costs a fifth of a small program's size and
-// start (docs/adr). What it does not do: profiles, shared files, roles to be
+// start. What it does not do: profiles, shared files, roles to be
 // assumed, the metadata of instances.
 package lambdaenv
 
@@ -37,15 +37,6 @@ func Config(getenv func(name string) string) (aws.Config, error) {
 		Region:      region,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return creds, nil }),
 	}, nil
-}
-
-// Endpoint is where the environment wants a service, such as SQS, to be called,
-// as it may for all SDKs of AWS; nil means at AWS.
-func Endpoint(getenv func(name string) string, service string) *string {
-	if url := cmp.Or(getenv("AWS_ENDPOINT_URL_"+service), getenv("AWS_ENDPOINT_URL")); url != "" {
-		return &url
-	}
-	return nil
 }
 
 // RequestID is the id of the invocation that ctx belongs to, empty outside of

@@ -41,19 +41,6 @@ func TestConfigSaysWhatIsMissingAndNotWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestEndpoint(t *testing.T) {
-	both := map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:2"}
-	if got := Endpoint(in(both), "SQS"); got == nil || *got != "http://127.0.0.1:2" {
-		t.Errorf("SQS is called at %v", got)
-	}
-	if got := Endpoint(in(both), "SNS"); got == nil || *got != "http://127.0.0.1:1" {
-		t.Errorf("SNS is called at %v", got)
-	}
-	if got := Endpoint(in(nil), "SQS"); got != nil {
-		t.Errorf("SQS is called at %s, want at AWS", *got)
-	}
-}
-
 func TestRequestID(t *testing.T) {
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
 	if got := RequestID(ctx); got != "r-1" {

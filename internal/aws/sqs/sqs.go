@@ -10,6 +10,7 @@
 package sqs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,11 +49,12 @@ type Queue struct {
 	url    string
 }
 
-// NewClient returns a client of SQS; the endpoint is AWS's if nil.
-func NewClient(cfg aws.Config, endpoint *string) *sqs.Client {
+// NewClient returns a client of SQS. The environment may name another endpoint,
+// as it may for all SDKs of AWS.
+func NewClient(cfg aws.Config, getenv func(string) string) *sqs.Client {
 	return sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		if endpoint != nil {
-			o.BaseEndpoint = endpoint
+		if url := cmp.Or(getenv("AWS_ENDPOINT_URL_SQS"), getenv("AWS_ENDPOINT_URL")); url != "" {
+			o.BaseEndpoint = aws.String(url)
 		}
 	})
 }

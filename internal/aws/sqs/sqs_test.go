@@ -182,7 +182,7 @@ func TestAnswersThatDoNotAddUp(t *testing.T) {
 			cfg := aws.Config{Region: "eu-west-1", RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: "AKIAEXAMPLEINTAKE001", SecretAccessKey: "invented"}, nil
 			})}
-			if err := New(NewClient(cfg, &server.URL), server.URL+"/queue").Send(t.Context(), events(2)); err == nil {
+			if err := New(NewClient(cfg, func(name string) string { return map[string]string{"AWS_ENDPOINT_URL_SQS": server.URL}[name] }), server.URL+"/queue").Send(t.Context(), events(2)); err == nil {
 				t.Error("it passes for sent")
 			}
 		})
