@@ -141,7 +141,7 @@ func TestFalseAlarms(t *testing.T) {
 			print(t, "| %s |", b.Name)
 			sum := 0.0
 			for _, n := range sizes {
-				draws := size(400, 20_000)
+				draws := size(15_000/(n+20), 20_000)
 				share := falseAlarms(b, family.seed+uint64(i), n, draws)
 				print(t, " %.3f %% |", 100*share)
 				sum += share

@@ -41,27 +41,13 @@ func Renewals(times []time.Time, asOf time.Time, o Options) (Clock, bool) {
 		return Clock{}, false
 	}
 	c := Clock{Rhythm: r}
-	c.Stopped, c.Due = r.stopped(asOf)
+	c.Stopped, c.Due = r.Stopped(asOf), r.Phase.Add(r.Period)
 	if changed {
 		c.Change = &Change{At: after.Times[0], From: before.Period, To: r.Period}
 		return c, true
 	}
 	c.OffBeat = r.offBeat(times)
 	return c, true
-}
-
-// silence is the probability of a silence below which a clock has stopped.
-const silence = 1e-4
-
-// stopped reports whether the clock fell silent before asOf, and since when a
-// renewal was due. As many beats must be missing as the share of beats that
-// usually come makes incredible: two for a clock that never missed one.
-func (r Rhythm) stopped(asOf time.Time) (bool, time.Time) {
-	due := r.Phase.Add(r.Period)
-	miss := max(1-r.HitShare, 0.01)
-	missing := math.Ceil(math.Log(silence) / math.Log(miss))
-	limit := r.Phase.Add(seconds(missing*r.Period.Seconds()) + r.slack(missing) + r.Length)
-	return asOf.After(limit), due
 }
 
 // offBeat are the times off the beat. Only a clock that hardly ever misses can

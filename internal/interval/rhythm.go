@@ -130,8 +130,9 @@ func next(phase time.Time, period time.Duration, t time.Time) time.Time {
 }
 
 // Expected are the beats that the rhythm lets expect, from its first one to the
-// third after until: those that came, those that are missing between them, and
-// those to come. There are at most a few hundred.
+// second after until: those that came, those that are missing between them, and
+// those to come. Of a rhythm that stopped only three more are expected. There
+// are at most a few hundred.
 func (r Rhythm) Expected(until time.Time) []time.Time {
 	var out []time.Time
 	for i, t := range r.Times {
@@ -144,12 +145,35 @@ func (r Rhythm) Expected(until time.Time) []time.Time {
 		}
 		out = append(out, t)
 	}
-	last := until.Add(3 * r.Period)
+	last := until.Add(2 * r.Period)
+	if r.Stopped(until) {
+		last = r.Phase.Add(3 * r.Period)
+	}
 	for t := r.Phase.Add(r.Period); r.Period > 0 && !t.After(last) && len(out) < maxExpected; t = t.Add(r.Period) {
 		out = append(out, t)
 	}
 	return out
 }
+
+// After is the first beat to be expected after t.
+func (r Rhythm) After(t time.Time) time.Time {
+	if t.Before(r.Phase) {
+		t = r.Phase
+	}
+	return next(r.Phase, r.Period, t)
+}
+
+// Stopped reports whether the rhythm fell silent before asOf for longer than
+// its own gaps explain: as many beats are missing as the share of beats that
+// usually come makes incredible, two of a rhythm that never missed one.
+func (r Rhythm) Stopped(asOf time.Time) bool {
+	miss := max(1-r.HitShare, 0.01)
+	missing := math.Ceil(math.Log(silence) / math.Log(miss))
+	return asOf.After(r.Phase.Add(seconds(missing*r.Period.Seconds()) + r.slack(missing) + r.Length))
+}
+
+// silence is the probability of a silence below which a rhythm has stopped.
+const silence = 1e-4
 
 // maxExpected bounds Expected.
 const maxExpected = 500

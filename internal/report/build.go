@@ -97,8 +97,8 @@ type subject struct {
 	failures []*incident.Signal // oldest first
 	issued   []lineage.Issuance // oldest first
 	uses     []incident.Use
-	whole    *found             // the rhythm of all failures, once looked for
-	beats    []time.Time        // of the rhythm that is shown
+	whole    *found      // the rhythm of all failures, once looked for
+	beats    []time.Time // of the rhythm that is shown
 }
 
 // view is one look at the evidence.

@@ -67,10 +67,10 @@ func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
 		Jitter:       r.Jitter,
 		Occurrences:  r.Beats,
 		Lifetime:     r.Lifetime,
-		NextExpected: r.NextExpected,
+		NextExpected: v.due(r),
 		Confidence:   v.confidence(sub, r),
 		Times:        r.Times,
-		Summary:      recurs(r),
+		Summary:      v.recurs(r),
 		Fix:          fix(r.Lifetime),
 	})
 	sub.beats = r.Expected(v.asOf)
@@ -97,8 +97,27 @@ type found struct {
 	ok bool
 }
 
-func recurs(r interval.Rhythm) string {
-	s := fmt.Sprintf("Failures recur every %s (± %s), %d times so far", span(r.Period), span(r.Jitter), r.Beats)
+// due is when the next failure is to be expected; of a rhythm that stopped, when
+// the first one did not come.
+func (v *view) due(r interval.Rhythm) time.Time {
+	if r.Stopped(v.asOf) {
+		return r.NextExpected
+	}
+	return later(r.NextExpected, r.After(v.asOf))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func (v *view) recurs(r interval.Rhythm) string {
+	s := fmt.Sprintf("Failures recur every %s (± %s), %d times from %s to %s", about(r.Period, r.Jitter), span(r.Jitter), r.Beats, stamp(r.Times[0]), stamp(r.Phase))
+	if r.Stopped(v.asOf) {
+		s += " and no more since"
+	}
 	if l, ok := interval.LifetimeOf(r.Lifetime); ok {
 		return s + fmt.Sprintf(": as often as credentials that live %s run out (%s)", span(l.Duration), l.Name)
 	}
@@ -106,6 +125,17 @@ func recurs(r interval.Rhythm) string {
 		return s + fmt.Sprintf(": as often as this principal's sessions of %s run out", span(r.Lifetime))
 	}
 	return s
+}
+
+// about writes a period no finer than its jitter allows.
+func about(period, jitter time.Duration) string {
+	unit := time.Second
+	for _, u := range []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		if jitter/4 >= u {
+			unit = u
+		}
+	}
+	return span(period.Round(unit))
 }
 
 // fix is what a period suggests to do.
@@ -208,7 +238,7 @@ func (v *view) agree() {
 			NextExpected: f.Interval.NextExpected,
 			Confidence:   f.Confidence,
 			Times:        []time.Time{f.FirstSeen, f.LastSeen},
-			Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times so far", span(f.Interval.Period), span(f.Interval.Jitter), f.Interval.Occurrences),
+			Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times", about(f.Interval.Period, f.Interval.Jitter), span(f.Interval.Jitter), f.Interval.Occurrences),
 			Fix:          fix(lifetime),
 		})
 	}

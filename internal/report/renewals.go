@@ -109,10 +109,10 @@ func (v *view) stillGoesOn(sub *subject, c clock, clocks []clock) string {
 }
 
 func (v *view) missed(sub *subject, c clock, still string) {
-	a := c.anomaly(incident.MissedRenewal, sub)
+	a := v.anomaly(c, incident.MissedRenewal, sub)
 	a.Times = c.Times
 	a.NextExpected = c.Due
-	a.Summary = fmt.Sprintf("Sessions were renewed every %s until %s, then no more, while %s", span(c.Period), stamp(c.Phase), still)
+	a.Summary = fmt.Sprintf("Sessions were renewed every %s until %s, then no more, while %s", about(c.Period, c.Jitter), stamp(c.Phase), still)
 	a.Fix = "Look at the process that renews these credentials: it has stopped, lost its permission, or waits for something."
 	if end := c.last().ExpiresAt; !end.IsZero() {
 		a.Fix += fmt.Sprintf(" The last credentials are good until %s.", stamp(end))
@@ -121,24 +121,24 @@ func (v *view) missed(sub *subject, c clock, still string) {
 }
 
 func (v *view) changed(sub *subject, c clock) {
-	a := c.anomaly(incident.CadenceChange, sub)
+	a := v.anomaly(c, incident.CadenceChange, sub)
 	a.Times = []time.Time{c.Change.At}
-	a.Summary = fmt.Sprintf("Renewals came every %s, and every %s since %s", span(c.Change.From), span(c.Change.To), stamp(c.Change.At))
+	a.Summary = fmt.Sprintf("Renewals came every %s, and every %s since %s", about(c.Change.From, c.Jitter), about(c.Change.To, c.Jitter), stamp(c.Change.At))
 	a.Fix = "Nothing to do if a deployment, a new SDK or a new session duration explains it; if nothing does, find out who asks for these sessions."
 	v.add(a)
 }
 
 func (v *view) offBeat(sub *subject, c clock) {
-	a := c.anomaly(incident.OffBeatIssuance, sub)
+	a := v.anomaly(c, incident.OffBeatIssuance, sub)
 	a.Times = c.OffBeat
 	a.Occurrences = len(c.OffBeat)
-	a.Summary = fmt.Sprintf("Credentials were issued between the renewals that come every %s: %s", span(c.Period), count(len(c.OffBeat), "time"))
+	a.Summary = fmt.Sprintf("Credentials were issued between the renewals that come every %s: %s", about(c.Period, c.Jitter), count(len(c.OffBeat), "time"))
 	a.Fix = "Find out who else asks for sessions from the same source: compare the address and the user agent of these issuances with those on the beat."
 	v.add(a)
 }
 
 // anomaly is what all anomalies of a clock have in common.
-func (c clock) anomaly(kind incident.AnomalyKind, sub *subject) incident.Anomaly {
+func (v *view) anomaly(c clock, kind incident.AnomalyKind, sub *subject) incident.Anomaly {
 	lifetime := c.Lifetime
 	if last := c.last(); !last.ExpiresAt.IsZero() {
 		lifetime = last.ExpiresAt.Sub(last.IssuedAt).Round(time.Second)
@@ -150,7 +150,7 @@ func (c clock) anomaly(kind incident.AnomalyKind, sub *subject) incident.Anomaly
 		Jitter:       c.Jitter,
 		Occurrences:  c.Beats,
 		Lifetime:     lifetime,
-		NextExpected: c.NextExpected,
+		NextExpected: v.due(c.Rhythm),
 		Confidence:   c.Confidence(),
 	}
 }

@@ -1,0 +1,287 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+// ReportSchema names the shape of a report in JSON. It changes with the shape.
+const ReportSchema = "trailverdict.report/v1"
+
+// report is section 4 of the contract. Numbers and times that are not known are
+// absent.
+type report struct {
+	Schema     string    `json:"schema"`
+	From       string    `json:"from,omitempty"`
+	To         string    `json:"to,omitempty"`
+	Principals []anomaly `json:"principals"`
+}
+
+type anomaly struct {
+	Subject                 subject  `json:"subject"`
+	Anomaly                 string   `json:"anomaly"`
+	PeriodSeconds           float64  `json:"periodSeconds,omitempty"`
+	JitterSeconds           *float64 `json:"jitterSeconds,omitempty"`
+	Occurrences             int      `json:"occurrences"`
+	ExpectedLifetimeSeconds float64  `json:"expectedLifetimeSeconds,omitempty"`
+	NextExpected            string   `json:"nextExpected,omitempty"`
+	Confidence              float64  `json:"confidence"`
+	Times                   []string `json:"times"`
+}
+
+// ReportJSON writes a report as one line.
+func ReportJSON(w io.Writer, r incident.Report) error {
+	out := report{Schema: ReportSchema, From: stamp(r.From), To: stamp(r.To), Principals: make([]anomaly, 0, len(r.Anomalies))}
+	for _, a := range r.Anomalies {
+		out.Principals = append(out.Principals, wireAnomaly(a))
+	}
+	return writeLine(w, out)
+}
+
+func wireAnomaly(a incident.Anomaly) anomaly {
+	out := anomaly{
+		Subject: subject{
+			Type:         string(a.Subject.Type),
+			Name:         a.Subject.Name,
+			ARN:          a.Subject.ARN,
+			AccessKeyIDs: list(a.Subject.AccessKeyIDs),
+		},
+		Anomaly:                 string(a.Kind),
+		PeriodSeconds:           rounded(a.Period.Seconds(), 10),
+		Occurrences:             a.Occurrences,
+		ExpectedLifetimeSeconds: rounded(a.Lifetime.Seconds(), 10),
+		NextExpected:            stamp(a.NextExpected),
+		Confidence:              rounded(a.Confidence, 1000),
+		Times:                   make([]string, 0, len(a.Times)),
+	}
+	if a.Period > 0 {
+		jitter := rounded(a.Jitter.Seconds(), 10)
+		out.JitterSeconds = &jitter
+	}
+	for _, t := range a.Times {
+		out.Times = append(out.Times, stamp(t))
+	}
+	return out
+}
+
+// anomalyName says in people's words what is odd.
+func anomalyName(k incident.AnomalyKind) string {
+	switch k {
+	case incident.RefreshBugAnomaly:
+		return "refresh bug"
+	case incident.MissedRenewal:
+		return "missed renewal"
+	case incident.OffBeatIssuance:
+		return "issuance off the beat"
+	case incident.CadenceChange:
+		return "changed cadence"
+	case incident.SpikeAnomaly:
+		return "spike"
+	}
+	return string(k)
+}
+
+// anomalyRank orders kinds by how soon somebody should look.
+func anomalyRank(k incident.AnomalyKind) int {
+	return slices.Index([]incident.AnomalyKind{
+		incident.OffBeatIssuance, incident.SpikeAnomaly, incident.RefreshBugAnomaly, incident.MissedRenewal, incident.CadenceChange,
+	}, k)
+}
+
+// about is a subject with its anomalies, as a reader wants them together.
+type about struct {
+	subject   incident.Subject
+	series    incident.Series
+	anomalies []incident.Anomaly
+	fresh     bool // any of them is new
+}
+
+// bySubject gathers a report's anomalies by subject, the most urgent first.
+func bySubject(r incident.Report) []about {
+	var out []about
+	for i, a := range r.Anomalies {
+		n := len(out) - 1
+		if n < 0 || out[n].subject.Key() != a.Subject.Key() {
+			out = append(out, about{subject: a.Subject, series: seriesOf(r, a.Subject)})
+			n++
+		}
+		out[n].anomalies = append(out[n].anomalies, a)
+		out[n].fresh = out[n].fresh || slices.Contains(r.New, i)
+	}
+	slices.SortStableFunc(out, func(a, b about) int {
+		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(surest(b), surest(a)))
+	})
+	return out
+}
+
+func seriesOf(r incident.Report, s incident.Subject) incident.Series {
+	for _, have := range r.Series {
+		if have.Subject.Key() == s.Key() {
+			return have
+		}
+	}
+	return incident.Series{Subject: s}
+}
+
+func urgency(a about) int {
+	most := len(a.anomalies)
+	for i, x := range a.anomalies {
+		if r := anomalyRank(x.Kind); i == 0 || r < most {
+			most = r
+		}
+	}
+	return most
+}
+
+func surest(a about) float64 {
+	most := 0.0
+	for _, x := range a.anomalies {
+		most = max(most, x.Confidence)
+	}
+	return most
+}
+
+// ReportText writes a report for people, 80 columns wide: what changed, then
+// what is odd about whom and what to do, then the verdicts and what cannot be
+// seen.
+func ReportText(w io.Writer, r incident.Report) error {
+	t := &text{}
+	t.paragraph("", "INTERVAL REPORT  "+period(r))
+	t.changes(r)
+	if len(r.Anomalies) == 0 {
+		t.WriteString("\nNothing is odd about the times of these events.\n")
+	}
+	for _, a := range bySubject(r) {
+		t.about(a, r.To)
+	}
+	t.verdicts(r.Findings)
+	t.blindSpots(r.BlindSpots)
+	if _, err := io.WriteString(w, t.String()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+func period(r incident.Report) string {
+	if r.To.IsZero() {
+		return "no events"
+	}
+	return when(r.From, r.To)
+}
+
+func (t *text) changes(r incident.Report) {
+	if r.Since.IsZero() {
+		return
+	}
+	t.WriteByte('\n')
+	t.paragraph("", "Since "+r.Since.UTC().Format(clock)+" UTC: "+changed(len(r.New), len(r.Gone)))
+	for _, i := range r.New {
+		t.paragraph("  + ", anomalyName(r.Anomalies[i].Kind)+" of "+oneLine(SubjectName(r.Anomalies[i].Subject)))
+	}
+	for _, a := range r.Gone {
+		t.paragraph("  - ", anomalyName(a.Kind)+" of "+oneLine(SubjectName(a.Subject)))
+	}
+}
+
+func changed(fresh, gone int) string {
+	if fresh+gone == 0 {
+		return "nothing changed"
+	}
+	return fmt.Sprintf("%d new, %d no more", fresh, gone)
+}
+
+func (t *text) about(a about, to time.Time) {
+	t.WriteString("\n" + strings.ToUpper(oneLine(string(a.subject.Type))) + "  " + oneLine(a.subject.Name) + "\n")
+	for _, x := range a.anomalies {
+		left := "  " + anomalyName(x.Kind)
+		right := percent(x.Confidence) + " sure"
+		t.WriteString(left + strings.Repeat(" ", max(2, width-len([]rune(left))-len([]rune(right)))) + right + "\n")
+		t.paragraph("    ", x.Summary+".")
+		if !x.NextExpected.IsZero() {
+			t.paragraph("    ", dueWords(x, to)+" "+x.NextExpected.UTC().Format(clock)+" UTC.")
+		}
+		t.paragraph("    ", x.Fix)
+	}
+}
+
+// dueWords introduces the time of the next beat, or of the one that is missing.
+func dueWords(a incident.Anomaly, to time.Time) string {
+	switch {
+	case a.Kind == incident.MissedRenewal:
+		return "Missing since"
+	case a.NextExpected.Before(to):
+		return "Was expected at"
+	}
+	return "Next expected at"
+}
+
+// aboutPeriod writes a period and its jitter, no finer than the jitter allows.
+func aboutPeriod(a incident.Anomaly) string {
+	unit := time.Second
+	for _, u := range []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		if a.Jitter/4 >= u {
+			unit = u
+		}
+	}
+	return span(a.Period.Round(unit)) + " ± " + span(a.Jitter)
+}
+
+func (t *text) verdicts(findings []incident.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	t.WriteString("\nVerdicts of the period\n")
+	for _, line := range tally(findings) {
+		t.paragraph("  ", fmt.Sprintf("%3d  %s", line.n, line.words))
+	}
+}
+
+// count is a number of findings that are alike.
+type count struct {
+	n     int
+	words string
+}
+
+// tally counts findings by verdict and cause, the gravest verdicts first.
+func tally(findings []incident.Finding) []count {
+	var out []count
+	for _, v := range incident.Verdicts {
+		causes := map[string]int{}
+		for _, f := range findings {
+			if f.Verdict == v {
+				causes[plainWords(string(f.Verdict))+": "+plainWords(string(f.Cause))]++
+			}
+		}
+		for _, name := range sortedNames(causes) {
+			out = append(out, count{causes[name], name})
+		}
+	}
+	return out
+}
+
+func plainWords(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func sortedNames(m map[string]int) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (t *text) blindSpots(list []string) {
+	if len(list) == 0 {
+		return
+	}
+	t.WriteString("\nWhat this report cannot see\n")
+	for _, s := range list {
+		t.paragraph("  - ", s)
+	}
+}
