@@ -3,6 +3,7 @@ package replay_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -95,6 +96,53 @@ type testWriter struct{ t *testing.T }
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", b)
 	return len(b), nil
+}
+
+// TestStoriesTellOfEveryCause wants each verdict and each cause in some story, and
+// for each that somebody has to act on a story with a quiet twin.
+func TestStoriesTellOfEveryCause(t *testing.T) {
+	told, twins := map[string]incident.Verdict{}, map[string]bool{}
+	all := stories(t)
+	for _, s := range all {
+		quiet := slices.ContainsFunc(all, func(twin scenario.Story) bool { return twin.Name == s.Name+"-quiet" })
+		for _, e := range s.Expect {
+			told[string(e.Cause)] = e.Verdict
+			twins[string(e.Cause)] = twins[string(e.Cause)] || quiet
+		}
+	}
+	verdicts := map[incident.Verdict]bool{}
+	for _, cause := range causes(t) {
+		verdicts[told[cause]] = true
+		if told[cause] == "" {
+			t.Errorf("no story tells of %s", cause)
+		}
+		if told[cause] != incident.PlannedChange && !twins[cause] {
+			t.Errorf("no story of %s has a quiet twin", cause)
+		}
+	}
+	for _, v := range incident.Verdicts {
+		if !verdicts[v] {
+			t.Errorf("no story tells of %s", v)
+		}
+	}
+}
+
+// causes are all that there are, as the configuration's schema lists them.
+func causes(t *testing.T) []string {
+	t.Helper()
+	var schema struct {
+		Defs map[string]struct {
+			Enum []string `json:"enum"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(config.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	list := schema.Defs["cause"].Enum
+	if len(list) < 30 {
+		t.Fatalf("only %d causes found", len(list))
+	}
+	return list
 }
 
 // values splits a story's events into single JSON values. The stories hold one
