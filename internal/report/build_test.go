@@ -246,6 +246,24 @@ func TestReportAgreesWithTheFinding(t *testing.T) {
 	t.Errorf("no finding says refresh_bug: %+v", r.Findings)
 }
 
+func TestReportSaysNoLessThanTheFindings(t *testing.T) {
+	payments := role("payments")
+	var s story
+	s.renewed(payments, "deployer", 50*minute, 5)
+	asOf := monday.Add(6 * hour)
+	about := incident.Finding{
+		Subject: incident.Subject{Principal: payments}, Verdict: incident.Expiry, Cause: incident.NotRenewed, Confidence: 0.8,
+		FirstSeen: monday.Add(4 * hour), LastSeen: monday.Add(4 * hour), Summary: "Renewals of payments stopped.",
+	}
+	v := look(s.Evidence, incident.DefaultSettings(), []incident.Finding{about}, monday, asOf)
+	if len(v.anomalies) != 1 || v.anomalies[0].Kind != incident.MissedRenewal || v.anomalies[0].Period.Round(minute) != 50*minute || v.anomalies[0].Confidence != 0.8 {
+		t.Errorf("anomalies %+v, want the missed renewal of the finding with its clock", v.anomalies)
+	}
+	if v := look(s.Evidence, incident.DefaultSettings(), nil, monday, asOf); len(v.anomalies) != 0 {
+		t.Errorf("without the finding: %+v", v.anomalies)
+	}
+}
+
 func TestReportIsAFunctionOfTheSet(t *testing.T) {
 	var s story
 	for _, name := range []string{"a", "b", "c"} {

@@ -220,36 +220,6 @@ func (v *view) during(sub *subject, r interval.Rhythm) []incident.Finding {
 	return out
 }
 
-// agree adds the refresh bugs that only the findings tell, so that the report
-// never says less than they do.
-func (v *view) agree() {
-	for _, f := range v.findings {
-		if f.Cause != incident.RefreshBug || f.Interval == nil || f.FirstSeen.After(v.asOf) || v.told(f) {
-			continue
-		}
-		lifetime, _ := interval.Nearest(f.Interval.Period)
-		v.add(incident.Anomaly{
-			Kind:         incident.RefreshBugAnomaly,
-			Subject:      f.Subject,
-			Period:       f.Interval.Period,
-			Jitter:       f.Interval.Jitter,
-			Occurrences:  f.Interval.Occurrences,
-			Lifetime:     lifetime,
-			NextExpected: f.Interval.NextExpected,
-			Confidence:   f.Confidence,
-			Times:        []time.Time{f.FirstSeen, f.LastSeen},
-			Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times", about(f.Interval.Period, f.Interval.Jitter), span(f.Interval.Jitter), f.Interval.Occurrences),
-			Fix:          fix(lifetime),
-		})
-	}
-}
-
-func (v *view) told(f incident.Finding) bool {
-	return slices.ContainsFunc(v.anomalies, func(a incident.Anomaly) bool {
-		return a.Kind == incident.RefreshBugAnomaly && a.Subject.Key() == f.Subject.Key()
-	})
-}
-
 // span writes a duration as people do: 6h27m, 45s.
 func span(d time.Duration) string {
 	s := d.Round(time.Second).String()

@@ -22,7 +22,7 @@ func (c clock) last() lineage.Issuance { return c.issued[len(c.issued)-1] }
 // renewals looks at the clocks by which a principal's sessions are renewed.
 // What AWS services renew for machines that come and go says nothing.
 func (v *view) renewals(sub *subject) {
-	clocks := v.clocks(sub.issued)
+	clocks := v.clocks(sub.issued, interval.Options{})
 	for _, c := range clocks {
 		if c.last().ByService {
 			continue
@@ -43,7 +43,7 @@ func (v *view) renewals(sub *subject) {
 
 // clocks are the renewal clocks among sessions, by who asked for them under
 // which name.
-func (v *view) clocks(list []lineage.Issuance) []clock {
+func (v *view) clocks(list []lineage.Issuance, o interval.Options) []clock {
 	groups := map[string][]lineage.Issuance{}
 	var names []string
 	for _, is := range list {
@@ -59,7 +59,7 @@ func (v *view) clocks(list []lineage.Issuance) []clock {
 	slices.Sort(names)
 	var out []clock
 	for _, name := range names {
-		if c, ok := interval.Renewals(issuedAt(groups[name]), v.asOf, interval.Options{}); ok {
+		if c, ok := interval.Renewals(issuedAt(groups[name]), v.asOf, o); ok {
 			out = append(out, clock{c, groups[name]})
 		}
 	}
@@ -98,7 +98,7 @@ func (v *view) stillGoesOn(sub *subject, c clock, clocks []clock) string {
 	if slices.ContainsFunc(sub.uses, func(u incident.Use) bool { return u.AccessKeyID == last.AccessKeyID && u.Last.After(c.Due) }) {
 		return "its last credentials went on being used"
 	}
-	neighbours := append(slices.Clone(clocks), v.clocks(v.graph.By(last.Caller.Principal))...)
+	neighbours := append(slices.Clone(clocks), v.clocks(v.graph.By(last.Caller.Principal), interval.Options{})...)
 	if slices.ContainsFunc(neighbours, func(n clock) bool {
 		alike := (n.Period - c.Period).Abs() <= c.Period/5
 		return alike && !n.Stopped && !n.last().ByService && n.last().IssuedAt.After(c.Due.Add(2*c.Period))
@@ -108,12 +108,14 @@ func (v *view) stillGoesOn(sub *subject, c clock, clocks []clock) string {
 	return ""
 }
 
+const missedFix = "Look at the process that renews these credentials: it has stopped, lost its permission, or waits for something."
+
 func (v *view) missed(sub *subject, c clock, still string) {
 	a := v.anomaly(c, incident.MissedRenewal, sub)
 	a.Times = c.Times
 	a.NextExpected = c.Due
 	a.Summary = fmt.Sprintf("Sessions were renewed every %s until %s, then no more, while %s", about(c.Period, c.Jitter), stamp(c.Phase), still)
-	a.Fix = "Look at the process that renews these credentials: it has stopped, lost its permission, or waits for something."
+	a.Fix = missedFix
 	if end := c.last().ExpiresAt; !end.IsZero() {
 		a.Fix += fmt.Sprintf(" The last credentials are good until %s.", stamp(end))
 	}
