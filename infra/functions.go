@@ -57,7 +57,7 @@ func functions() []function {
 			seconds: 300, copies: 1,
 			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvFindingsTopic, config.EnvEmailTopic},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return []awsiam.PolicyStatement{h.readTable(), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
+				return []awsiam.PolicyStatement{h.readTable(), h.readWholeTable(), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
 			},
 		},
 	}
@@ -143,12 +143,17 @@ func (h *home) environment(f function) *map[string]*string {
 }
 
 func (h *home) readTable() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:GetItem", "dynamodb:Query"}, []string{*h.table.TableArn(), *h.table.TableArn() + "/index/*"})
+	return allow([]string{"dynamodb:BatchGetItem", "dynamodb:Query"}, []string{*h.table.TableArn(), *h.table.TableArn() + "/index/*"})
+}
+
+// readWholeTable is for what looks at everybody at once.
+func (h *home) readWholeTable() awsiam.PolicyStatement {
+	return allow([]string{"dynamodb:Scan"}, []string{*h.table.TableArn()})
 }
 
 // writeTable covers transactions, which need the permissions of their parts.
 func (h *home) writeTable() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{*h.table.TableArn()})
+	return allow([]string{"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{*h.table.TableArn()})
 }
 
 func (h *home) readStream() awsiam.PolicyStatement {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudtrail"
@@ -18,7 +19,7 @@ import (
 // what fails ends among the dead letters.
 func addLogGroups(h *home) {
 	intake := h.functions["intake"].FunctionArn()
-	for i, group := range h.o.logGroups {
+	for i, group := range h.o.wantedLogGroups() {
 		id := fmt.Sprintf("LogGroup%d", i+1)
 		permission := awslambda.NewCfnPermission(h.Stack, jsii.String(id+"StartsIntake"), &awslambda.CfnPermissionProps{
 			Action: jsii.String("lambda:InvokeFunction"), FunctionName: intake,
@@ -29,6 +30,19 @@ func addLogGroups(h *home) {
 		})
 		filter.Node().AddDependency(permission)
 	}
+}
+
+// wantedLogGroups are those of the context, and those that the configuration
+// names in full. A pattern there says whose a log group is; which exist, only
+// the account knows.
+func (o options) wantedLogGroups() []string {
+	list := slices.Clone(o.logGroups)
+	for _, g := range o.config.LogGroups {
+		if !strings.ContainsAny(g.Pattern, "*?") && !slices.Contains(list, g.Pattern) {
+			list = append(list, g.Pattern)
+		}
+	}
+	return list
 }
 
 // linesOfInterest is a filter pattern of CloudWatch Logs that takes lines with

@@ -506,6 +506,56 @@ func TestRoutesBecomeSubscriptions(t *testing.T) {
 
 func asObject(v any) map[string]any { m, _ := v.(map[string]any); return m }
 
+func TestLogGroupsAreSearched(t *testing.T) {
+	s := deployments["everything"](t)["tv"]
+	var groups []string
+	for id, r := range s.of("AWS::Logs::SubscriptionFilter") {
+		groups = append(groups, fmt.Sprint(r.Properties["LogGroupName"]))
+		pattern := fmt.Sprint(r.Properties["FilterPattern"])
+		if len(pattern) > 1024 || !strings.Contains(pattern, `?"ExpiredToken"`) || !strings.Contains(pattern, `?"trailverdict"`) {
+			t.Errorf("%s has the pattern %s", id, pattern)
+		}
+	}
+	slices.Sort(groups)
+	if want := []string{"/app/checkout", "/app/payments", "/aws/lambda/orders"}; !slices.Equal(groups, want) {
+		t.Errorf("the log groups %v are searched, want %v", groups, want)
+	}
+}
+
+// TestTableCallsAreAllowed compares what the functions may do to the table with
+// what the store calls.
+func TestTableCallsAreAllowed(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/aws/dynamo/client.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var called, allowed []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if api, ok := n.(*ast.InterfaceType); ok {
+			for _, method := range api.Methods.List {
+				if name := method.Names[0].Name; name != "TransactWriteItems" { // which is allowed by its parts
+					called = append(called, "dynamodb:"+name)
+				}
+			}
+		}
+		return true
+	})
+	for _, r := range deployments["smallest"](t)["trailverdict"].of("AWS::IAM::Policy") {
+		for _, statement := range statementsOf(t, r, "PolicyDocument") {
+			for _, action := range listOf(statement["Action"]) {
+				if strings.HasPrefix(action, "dynamodb:") && !strings.Contains(action, "Stream") && !strings.Contains(action, "Shard") && !strings.Contains(action, "Records") {
+					allowed = append(allowed, action)
+				}
+			}
+		}
+	}
+	slices.Sort(called)
+	slices.Sort(allowed)
+	if allowed = slices.Compact(allowed); !slices.Equal(called, allowed) {
+		t.Errorf("the store calls %v, and the functions may %v", called, allowed)
+	}
+}
+
 func TestIdleParts(t *testing.T) {
 	for _, s := range deployments["smallest"](t) {
 		for _, kind := range []string{"AWS::KMS::Key", "AWS::CloudWatch::Dashboard", "AWS::CloudTrail::Trail", "AWS::Logs::MetricFilter"} {

@@ -82,9 +82,13 @@ func newTable(h *home) awsdynamodb.Table {
 	}
 	table := awsdynamodb.NewTable(h.Stack, jsii.String("Table"), props)
 	for _, index := range config.TableIndexes() {
+		projection := awsdynamodb.ProjectionType_ALL
+		if index.KeysOnly {
+			projection = awsdynamodb.ProjectionType_KEYS_ONLY
+		}
 		table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 			IndexName: jsii.String(index.Name), PartitionKey: attribute(index.Partition), SortKey: attribute(index.Sort),
-			ProjectionType: awsdynamodb.ProjectionType_ALL,
+			ProjectionType: projection,
 		})
 	}
 	return table
