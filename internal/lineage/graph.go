@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,6 @@ type Graph struct {
 	owners    map[string][]owned                       // by access key id
 	workloads map[string]map[string]incident.Principal // by workload's Principal.Key
 	names     map[string]incident.Principal            // best known spelling by Principal.Key
-	uniqueIDs map[string]incident.Principal            // by AROA…/AIDA… id
 	fleets    map[string]map[string]bool               // keys of unknown owners, by workload's Principal.Key
 }
 
@@ -73,31 +73,23 @@ func Build(signals []incident.Signal, uses []incident.Use) *Graph {
 		owners:    map[string][]owned{},
 		workloads: map[string]map[string]incident.Principal{},
 		names:     map[string]incident.Principal{},
-		uniqueIDs: map[string]incident.Principal{},
 		fleets:    map[string]map[string]bool{},
 	}
 	for i := range signals {
 		g.learn(&signals[i])
 	}
-	sessions := g.bySession()
 	for i := range uses {
-		u := &uses[i]
-		g.name(u.Principal)
-		g.own(u.AccessKeyID, u.Principal, u.First)
-		g.alias(sessions, u.AccessKeyID, u.Principal, u.SessionName, u.IssuedAt)
-	}
-	for i := range signals {
-		if a := &signals[i].Actor; signals[i].Feed == incident.FromTrail {
-			g.alias(sessions, a.AccessKeyID, a.Principal, a.SessionName, a.IssuedAt)
-		}
-	}
-	for i := range signals {
-		g.linkWorkload(&signals[i])
+		g.name(uses[i].Principal)
+		g.own(uses[i].AccessKeyID, uses[i].Principal, uses[i].First)
 	}
 	for _, list := range []map[string][]Issuance{g.issued, g.children, g.byOwner, g.byCaller} {
 		for k := range list {
 			list[k] = uniqueIssuances(list[k])
 		}
+	}
+	maps.Copy(g.issued, g.aliases(signals, uses))
+	for i := range signals {
+		g.linkWorkload(&signals[i])
 	}
 	return g
 }
@@ -153,19 +145,35 @@ func sessionID(p incident.Principal, name string, issued time.Time) string {
 	return p.Key() + "|" + name + "|" + issued.UTC().Format(time.RFC3339)
 }
 
-// alias notes that a key belongs to a session that was issued with another one:
-// Identity Center hands out other keys than its records show (aws-facts 5). The
-// session's role, name and time of issue say that they are the same.
-func (g *Graph) alias(sessions map[string]Issuance, key string, p incident.Principal, name string, issued time.Time) {
-	if key == "" || name == "" || issued.IsZero() || len(g.issued[key]) > 0 {
-		return
+// aliases are the issuances of keys that belong to a session which was issued with
+// another one: Identity Center hands out other keys than its records show
+// (aws-facts 5). The session's role, name and time of issue say that they are the
+// same.
+func (g *Graph) aliases(signals []incident.Signal, uses []incident.Use) map[string][]Issuance {
+	sessions, found := g.bySession(), map[string][]Issuance{}
+	note := func(key string, p incident.Principal, name string, issued time.Time) {
+		if key == "" || name == "" || issued.IsZero() || len(g.issued[key]) > 0 {
+			return
+		}
+		is, ok := sessions[sessionID(p, name, issued)]
+		if !ok || slices.ContainsFunc(found[key], func(have Issuance) bool { return have.EventID == is.EventID }) {
+			return
+		}
+		is.AccessKeyID = key
+		found[key] = append(found[key], is)
 	}
-	is, ok := sessions[sessionID(p, name, issued)]
-	if !ok {
-		return
+	for i := range uses {
+		note(uses[i].AccessKeyID, uses[i].Principal, uses[i].SessionName, uses[i].IssuedAt)
 	}
-	is.AccessKeyID = key
-	g.issued[key] = append(g.issued[key], is)
+	for i := range signals {
+		if a := &signals[i].Actor; signals[i].Feed == incident.FromTrail {
+			note(a.AccessKeyID, a.Principal, a.SessionName, a.IssuedAt)
+		}
+	}
+	for key := range found {
+		found[key] = uniqueIssuances(found[key])
+	}
+	return found
 }
 
 func (g *Graph) own(key string, p incident.Principal, from time.Time) {
@@ -198,11 +206,6 @@ func (g *Graph) name(p incident.Principal) {
 	have.ID = smaller(have.ID, p.ID)
 	have.Partition = smaller(have.Partition, p.Partition)
 	g.names[p.Key()] = have
-	if p.ID != "" {
-		if old, ok := g.uniqueIDs[p.ID]; !ok || p.Key() < old.Key() {
-			g.uniqueIDs[p.ID] = p
-		}
-	}
 }
 
 // fuller prefers the longer ARN, which carries the role's path.
@@ -356,12 +359,6 @@ func (g *Graph) Spelled(p incident.Principal) incident.Principal {
 		return full
 	}
 	return p
-}
-
-// ByID is the principal that a unique id (AROA…, AIDA…) was seen on.
-func (g *Graph) ByID(id string) (incident.Principal, bool) {
-	p, ok := g.uniqueIDs[id]
-	return p, ok
 }
 
 // Subject is whom a signal about failing, denied or found credentials is
