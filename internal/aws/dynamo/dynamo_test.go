@@ -3,12 +3,14 @@ package dynamo_test
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
@@ -54,9 +56,29 @@ func open(t *testing.T, l store.Limits) *filing.Store {
 }
 
 func TestStore(t *testing.T) {
+	fewerChecks(t)
 	storetest.Run(t, func(t *testing.T, l store.Limits) storetest.Store { return open(t, l) })
 }
 
 func TestLedger(t *testing.T) {
 	storetest.RunLedger(t, func(t *testing.T, l store.Limits) storetest.Ledger { return open(t, l) })
+}
+
+// fewerChecks makes properties shorter, which cost a hundred times as much here
+// as in memory, unless the command line says how long they shall be.
+func fewerChecks(t *testing.T) {
+	t.Helper()
+	f := flag.Lookup("rapid.checks")
+	if was := f.Value.String(); was == f.DefValue {
+		if err := f.Value.Set("20"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Value.Set(was) })
+	}
+}
+
+func TestCasesAreToldApartAsConfigSays(t *testing.T) {
+	if filing.CaseNode != config.TableCases {
+		t.Errorf("cases lie under %q, config says %q", filing.CaseNode, config.TableCases)
+	}
 }
