@@ -131,19 +131,42 @@ func (l *Live) runsOut(s *incident.Signal, now time.Time) time.Time {
 	return end.Add(cmp.Or(l.settings.Thresholds.Lateness, round)).UTC().Truncate(round).Add(round)
 }
 
-// explain decides again about failures whose key's issuance came too late for
-// them: after the time in which their evidence is looked at once more.
-func (l *Live) explain(ctx context.Context, issued []incident.Signal, now time.Time) error {
+// explain decides again about failures of keys of which it is learned only now
+// whose they are. They are filed under the key alone, where a decision about its
+// owner does not look.
+func (l *Live) explain(ctx context.Context, signals []incident.Signal, now time.Time) error {
 	var waiting []incident.Signal
-	for _, s := range issued {
-		if s.Issued == nil || s.Issued.AccessKeyID == "" || now.Sub(s.Time) <= l.settings.Thresholds.Lateness {
+	for n := range signals {
+		key := l.introduced(&signals[n], now)
+		if key == "" {
 			continue
 		}
-		found, err := l.filed(ctx, incident.Principal{Type: incident.AccessKey, Name: s.Issued.AccessKeyID}, now)
+		found, err := l.filed(ctx, incident.Principal{Type: incident.AccessKey, Name: key}, now)
 		if err != nil {
 			return err
 		}
-		waiting = append(waiting, found...)
+		for _, s := range found {
+			if s.Kind == incident.CredentialFailed || !resolved(s.Target) {
+				waiting = append(waiting, s)
+			}
+		}
 	}
 	return l.again(ctx, waiting, nil, now)
+}
+
+// introduced is the key of which a signal tells whose it is, and that may have
+// failed before. An issuance is asked only if it came late: what fails after it
+// finds it, and what failed before is soon looked at again anyway.
+func (l *Live) introduced(s *incident.Signal, now time.Time) string {
+	switch s.Kind {
+	case incident.SessionIssued:
+		if s.Issued != nil && now.Sub(s.Time) > l.settings.Thresholds.Lateness {
+			return s.Issued.AccessKeyID
+		}
+	case incident.KeyCreated, incident.KeyStatusChanged, incident.KeyDeleted:
+		if resolved(s.Target) {
+			return s.Key
+		}
+	}
+	return ""
 }

@@ -48,14 +48,14 @@ func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []inc
 	if err := l.keep(ctx, quiet, uses, now); err != nil {
 		return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
 	}
-	if err := l.explain(ctx, quiet, now); err != nil {
-		return err
-	}
 	moved, err := l.moved(ctx, uses, now)
-	if err != nil || len(deciding)+len(moved) == 0 {
+	if err == nil && len(deciding)+len(moved) > 0 {
+		err = l.decide(ctx, deciding, moved, now)
+	}
+	if err != nil {
 		return err
 	}
-	return l.decide(ctx, deciding, moved, now)
+	return l.explain(ctx, signals, now)
 }
 
 // split parts what can change a verdict from what only informs one.
