@@ -1,11 +1,16 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // configName is the configuration file's name beside the functions. Lambda
@@ -65,4 +70,53 @@ func copyFile(from, to string, mode os.FileMode) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
+}
+
+// pack writes a function's folder as an archive into another folder, and
+// returns the archive's name. The same contents give the same bytes and, since
+// the name ends in their hash, another name for others: CloudFormation looks at
+// names alone.
+func pack(folder, to, name string) (string, error) {
+	var archive bytes.Buffer
+	if err := zipFolder(&archive, folder); err != nil {
+		return "", fmt.Errorf("pack function %s: %w", name, err)
+	}
+	sum := sha256.Sum256(archive.Bytes())
+	key := name + "-" + hex.EncodeToString(sum[:8]) + ".zip"
+	err := os.MkdirAll(to, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, key), archive.Bytes(), 0o644)
+	}
+	if err != nil {
+		return "", fmt.Errorf("pack function %s: %w", name, err)
+	}
+	return key, nil
+}
+
+func zipFolder(w io.Writer, folder string) error {
+	entries, err := os.ReadDir(folder) // in the order of their names
+	if err != nil {
+		return err
+	}
+	archive := zip.NewWriter(w)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		header := &zip.FileHeader{Name: e.Name(), Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+		header.SetMode(info.Mode().Perm())
+		out, err := archive.CreateHeader(header)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
 }

@@ -52,7 +52,11 @@ func newHome(app awscdk.App, o options, code staged) error {
 		h.topics[t] = newTopic(h.Stack, o, t, h.key)
 	}
 	for _, f := range functions() {
-		h.functions[f.name] = newFunction(h, f)
+		from, err := h.codeOf(f.name)
+		if err != nil {
+			return err
+		}
+		h.functions[f.name] = newFunction(h, f, from)
 	}
 	addTriggers(h)
 	if err := addRules(h); err != nil {
@@ -81,7 +85,7 @@ func newStack(app awscdk.App, o options, id, region, description string) awscdk.
 	if o.account != "" {
 		props.Env.Account = jsii.String(o.account)
 	}
-	if o.plain {
+	if o.zips != "" {
 		props.Synthesizer = awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{GenerateBootstrapVersionRule: jsii.Bool(false)})
 	}
 	return awscdk.NewStack(app, jsii.String(id), props)

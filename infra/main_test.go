@@ -71,17 +71,13 @@ func functionsOf(t *testing.T) string {
 // what a user adds.
 func contextOf(t *testing.T, more map[string]any) map[string]any {
 	t.Helper()
-	text, err := os.ReadFile("../cdk.json")
+	context, err := fileContext("../cdk.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Context map[string]any }
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	file.Context[prefix+"functions"] = functionsOf(t)
-	maps.Copy(file.Context, more)
-	return file.Context
+	context[prefix+"functions"] = functionsOf(t)
+	maps.Copy(context, more)
+	return context
 }
 
 // template is a stack as CloudFormation gets it.
@@ -108,7 +104,7 @@ func synth(t *testing.T, more map[string]any) (stacks map[string]template, warni
 	out := t.TempDir()
 	context := contextOf(t, more)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), Context: &context})
-	if err := synthesise(app, context); err != nil {
+	if err := synthesise(app, context, ""); err != nil {
 		t.Fatal(err)
 	}
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true)}), nil)

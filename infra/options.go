@@ -38,7 +38,8 @@ type options struct {
 	keepData        bool // on uninstalling
 	reserve         bool // concurrency, so that a flood cannot starve the account's other functions
 	logDays         float64
-	plain           bool // a template that needs no bootstrapped account
+
+	zips string // the folder for the functions' archives, if the template is to do without the CDK
 }
 
 // prefix begins the names of our keys in the context, which holds the CDK's own
@@ -69,7 +70,6 @@ func readOptions(context map[string]any) (options, error) {
 		keepData:        r.oneOf("data", "delete", "keep") == "keep",
 		reserve:         r.oneOf("reserved-concurrency", "on", "off") == "on",
 		logDays:         r.days("log-days", 30),
-		plain:           r.oneOf("plain", "off", "on") == "on",
 	}
 	r.unknown()
 	r.check(&o)
