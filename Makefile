@@ -4,11 +4,17 @@
 GO     ?= go
 BINARY := build/trailverdict
 # Packages with golden files, which `make update` rewrites.
-GOLDEN := ./internal/render ./cmd/trailverdict ./docs
+GOLDEN := ./internal/render ./cmd/trailverdict ./docs ./infra
+# What the functions are built with: the same source gives the same bytes.
+LAMBDA := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc
+# What make template passes to the stack, such as -c trailverdict:email=soc@example.com
+CONTEXT ?=
+# The stack runs on Node, and jsii speaks about this version's age at each start.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 # Where npm puts what the tests run; npm writes this file last.
 PARTS  := .ci/node_modules/.package-lock.json
 
-.PHONY: help build run parts test check eval fmt update clean
+.PHONY: help build run functions template parts test check eval fmt update clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +24,14 @@ build: ## Build the command into build/trailverdict
 
 run: build ## Build the command and let it decide about the project's own stories
 	@$(BINARY) demo events/scenario
+
+functions: ## Build the functions into build/functions
+	@for f in functions/*/; do f=$$(basename $$f); echo build/functions/$$f/bootstrap; \
+		$(LAMBDA) -o build/functions/$$f/bootstrap ./functions/$$f || exit 1; done
+
+template: functions ## Write templates and archives that need no CDK into build/template
+	rm -rf build/template
+	$(GO) run ./infra -template build/template $(CONTEXT)
 
 parts: $(PARTS) ## Install the parts of AWS that tests run, into .ci/node_modules
 
