@@ -183,8 +183,14 @@ func TestLimitsNameWhatIsOpen(t *testing.T) {
 	open := numbered(t, "aws-facts.md", "## 15. Open questions")
 	told := numbered(t, "limits.md", "## What is not known")
 	words := [][]string{
-		{"expired token"}, {"EventBridge", "AssumeRole"}, {"client"}, {"Identity Center"}, {"ECS", "Pod Identity"},
-		{"denied", "trail"}, {"codes", "U+202F", "SNS and SQS"}, {"console revocation", "quarantine"},
+		{"expired token"},
+		{"EventBridge", "AssumeRole"},
+		{"client"},
+		{"Identity Center"},
+		{"ECS", "Pod Identity"},
+		{"denied", "trail"},
+		{"codes", "U+202F", "SNS and SQS"},
+		{"console revocation", "quarantine"},
 	}
 	if len(open) != len(words) || len(told) != len(words) {
 		t.Fatalf("aws-facts.md has %d open questions, limits.md tells of %d, and the test knows %d", len(open), len(told), len(words))

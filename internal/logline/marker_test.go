@@ -67,8 +67,10 @@ func TestReadOwnLineTakesOnlyWhatHasItsForm(t *testing.T) {
 		{"an ARN that names no identity", `"errorCode":"InvalidToken","principalArn":"arn:aws:s3:::bucket"`, []Fact{{Code: "InvalidToken", Count: 1}}},
 		{"the root user", `"errorCode":"InvalidToken","principalArn":"arn:aws:iam::111122223333:root"`, []Fact{{Code: "InvalidToken", PrincipalARN: "arn:aws:iam::111122223333:root", Count: 1}}},
 		{"a workload that is a secret", `"errorCode":"InvalidToken","workload":"` + secret + `"`, []Fact{{Code: "InvalidToken", Count: 1}}},
-		{"a workload that is a task", `"errorCode":"InvalidToken","workload":"arn:aws:ecs:eu-west-1:111122223333:task/PaymentsProduction/0123456789abcdef0123456789abcdef"`,
-			[]Fact{{Code: "InvalidToken", Workload: "arn:aws:ecs:eu-west-1:111122223333:task/PaymentsProduction/0123456789abcdef0123456789abcdef", Count: 1}}},
+		{
+			"a workload that is a task", `"errorCode":"InvalidToken","workload":"arn:aws:ecs:eu-west-1:111122223333:task/PaymentsProduction/0123456789abcdef0123456789abcdef"`,
+			[]Fact{{Code: "InvalidToken", Workload: "arn:aws:ecs:eu-west-1:111122223333:task/PaymentsProduction/0123456789abcdef0123456789abcdef", Count: 1}},
+		},
 		{"a workload that would break a terminal", `"errorCode":"InvalidToken","workload":"\u001b[2J"`, []Fact{{Code: "InvalidToken", Count: 1}}},
 		{"an address that is none", `"errorCode":"InvalidToken","sourceIPAddress":"somewhere"`, []Fact{{Code: "InvalidToken", Count: 1}}},
 		{"an address of IPv6", `"errorCode":"InvalidToken","sourceIPAddress":"2001:DB8::7%eth0"`, []Fact{{Code: "InvalidToken", SourceIP: "2001:db8::7", Count: 1}}},
