@@ -20,7 +20,8 @@ type inquiry struct {
 	Key     string `json:"key"`
 	Account string `json:"account,omitempty"`
 	Region  string `json:"region,omitempty"`
-	// Incident is the subject that the key failed for.
+	// Incident is what the key failed for: a workload with many keys is one
+	// incident.
 	Incident string `json:"incident"`
 	// Due is when it is to be looked up; zero when it was.
 	Due   time.Time `json:"due,omitzero"`
@@ -52,9 +53,9 @@ func (r *run) wonder(ctx context.Context, group []incident.Signal) error {
 	if r.History == nil {
 		return nil
 	}
-	subject := lineage.Build(group, nil).Subject(&group[0]).Key()
 	for _, s := range group {
-		if s.Kind != incident.CredentialFailed || !ours(s.Key, s.Account) || !r.room(s.Key, subject) {
+		name := incidentOf(&s)
+		if s.Kind != incident.CredentialFailed || !ours(s.Key, s.Account) || !r.room(s.Key, name) {
 			continue
 		}
 		known, err := r.knownKey(ctx, s.Key)
@@ -62,7 +63,7 @@ func (r *run) wonder(ctx context.Context, group []incident.Signal) error {
 			return err
 		}
 		if !known {
-			r.notes.Asked = append(r.notes.Asked, inquiry{Key: s.Key, Account: s.Account, Region: s.Region, Incident: subject, Due: r.now, Noted: r.now})
+			r.notes.Asked = append(r.notes.Asked, inquiry{Key: s.Key, Account: s.Account, Region: s.Region, Incident: name, Due: r.now, Noted: r.now})
 		}
 	}
 	return nil
@@ -78,15 +79,27 @@ func ours(key, account string) bool {
 	return false
 }
 
+// incidentOf names what a failure belongs to as it is reported, which holds
+// before its key is known and after.
+func incidentOf(s *incident.Signal) string {
+	switch {
+	case s.Workload != "":
+		return lineage.WorkloadOf(s.Account, s.Workload).Key()
+	case s.Target.Known():
+		return s.Target.Key()
+	}
+	return s.Key
+}
+
 // room reports whether a key may be noted: it was not yet, and neither its
 // incident nor all of them have had enough.
-func (r *run) room(key, subject string) bool {
+func (r *run) room(key, name string) bool {
 	n := 0
 	for _, q := range r.notes.Asked {
 		if q.Key == key {
 			return false
 		}
-		if q.Incident == subject {
+		if q.Incident == name {
 			n++
 		}
 	}
