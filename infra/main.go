@@ -14,6 +14,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -97,11 +98,25 @@ func writeTemplates(dir string, given []string) error {
 		return fmt.Errorf("write templates: %w", err)
 	}
 	for _, file := range files {
-		if err := copyFile(file, filepath.Join(dir, filepath.Base(file)), 0o644); err != nil {
+		if err := compact(file, filepath.Join(dir, filepath.Base(file))); err != nil {
 			return fmt.Errorf("write templates: %w", err)
 		}
 	}
 	return nil
+}
+
+// compact copies a template without its white space. CloudFormation takes 51,200
+// bytes without a detour by a bucket.
+func compact(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	var short bytes.Buffer
+	if err := json.Compact(&short, text); err != nil {
+		return err
+	}
+	return os.WriteFile(to, short.Bytes(), 0o644)
 }
 
 // fileContext is the context that the CDK's command line would read from its

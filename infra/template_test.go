@@ -31,6 +31,11 @@ func TestPlainTemplates(t *testing.T) {
 			t.Errorf("%s differs between two runs", name)
 		}
 	}
+	for name, s := range templates(t, first) {
+		if len(s.text) > 51_200 {
+			t.Errorf("%s has %d bytes, and CloudFormation takes 51,200 without a bucket", name, len(s.text))
+		}
+	}
 	plainTemplate(t, first)
 }
 
