@@ -50,9 +50,15 @@ func TestExampleLoads(t *testing.T) {
 		what string
 		n    int
 	}{
-		{"accounts", len(c.Settings.Accounts)}, {"trusted accounts", len(c.Settings.TrustedAccounts)}, {"organisations", len(c.Settings.Organisations)},
-		{"responders", len(c.Settings.Responders)}, {"deployers", len(c.Settings.Deployers)}, {"networks", len(c.Settings.TrustedNetworks)},
-		{"change windows", len(c.Settings.ChangeWindows)}, {"suppressions", len(c.Settings.Suppressions)}, {"routes", len(c.Routes)},
+		{"accounts", len(c.Settings.Accounts)},
+		{"trusted accounts", len(c.Settings.TrustedAccounts)},
+		{"organisations", len(c.Settings.Organisations)},
+		{"responders", len(c.Settings.Responders)},
+		{"deployers", len(c.Settings.Deployers)},
+		{"networks", len(c.Settings.TrustedNetworks)},
+		{"change windows", len(c.Settings.ChangeWindows)},
+		{"suppressions", len(c.Settings.Suppressions)},
+		{"routes", len(c.Routes)},
 		{"log groups", len(c.LogGroups)},
 	} {
 		if s.n == 0 {
