@@ -338,6 +338,18 @@ func TestAnIncidentHasAFewKeysLookedUp(t *testing.T) {
 				a.Errorf("key %s was looked up %d times", key, n)
 			}
 		}
+		var first, last time.Time
+		for _, r := range a.history.Requests() {
+			if r.Attribute == "ResourceName" && r.Value == values[0] {
+				if first.IsZero() {
+					first = r.Time
+				}
+				last = r.Time
+			}
+		}
+		if again := last.Sub(first); again < 20*time.Minute || again > time.Hour {
+			a.Errorf("looked up again after %s", again)
+		}
 	})
 }
 
