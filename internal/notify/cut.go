@@ -19,7 +19,8 @@ type Cuts interface {
 	// before.
 	Cuts(ctx context.Context, t time.Time) ([]Cut, error)
 	// KeepCut stores a cut-off in place of the one of the same case. One
-	// without names is forgotten. It may be repeated.
+	// without names is forgotten. It may be repeated. What ended a week ago may
+	// be lost.
 	KeepCut(ctx context.Context, c Cut) error
 }
 
@@ -32,8 +33,6 @@ type Cut struct {
 	// Names are those reached, as package lineage names nodes: principals,
 	// keys, workloads; sorted.
 	Names []string
-	// Version is the case's version that it was kept for.
-	Version int64
 	// From is when the cut was made. Until is when the last session that was
 	// alive then has ended, and whoever renews it has noticed.
 	From, Until time.Time
@@ -43,10 +42,27 @@ type Cut struct {
 // aftermath goes on is not kept anew with every failure.
 const slack = 15 * time.Minute
 
+// KeptCut is what a page knows of the cut-off that is kept for its case.
+type KeptCut struct {
+	// Version is the case's version that it was kept for.
+	Version int64
+	// Names is a digest of its names; empty if it has none.
+	Names       string
+	From, Until time.Time
+}
+
+func kept(c Cut, version int64) KeptCut {
+	k := KeptCut{Version: version, From: c.From, Until: c.Until}
+	if len(c.Names) > 0 {
+		k.Names = digest(c.Names...)
+	}
+	return k
+}
+
 // covers reports whether a cut that is kept still does for one that is wanted.
-func (c Cut) covers(want Cut) bool {
-	return slices.Equal(c.Names, want.Names) && c.From.Equal(want.From) &&
-		!c.Until.Before(want.Until) && !c.Until.After(want.Until.Add(slack))
+func (k KeptCut) covers(want Cut) bool {
+	return k.Names == kept(want, 0).Names && k.From.Equal(want.From) &&
+		!k.Until.Before(want.Until) && !k.Until.After(want.Until.Add(slack))
 }
 
 // cutting are the causes that end somebody's credentials. They are the
@@ -68,7 +84,7 @@ var cutKinds = []incident.Kind{
 // about something else, or is none any more.
 func cutOf(c detect.Case, s incident.Thresholds) Cut {
 	f := c.Finding
-	cut := Cut{CaseID: f.ID, Subject: c.Subject(), Version: c.Version}
+	cut := Cut{CaseID: f.ID, Subject: c.Subject()}
 	if c.SupersededBy != "" || !slices.Contains(cutting, f.Cause) {
 		return cut
 	}

@@ -33,7 +33,7 @@ func thresholds() incident.Thresholds { return incident.DefaultSettings().Thresh
 func TestCutOf(t *testing.T) {
 	got := cutOf(disabled(incident.Compromise, incident.KeyDisabledByStranger), thresholds())
 	want := Cut{
-		CaseID: "tv-cut", Subject: "user/111122223333/deploy", Version: 5,
+		CaseID: "tv-cut", Subject: "user/111122223333/deploy",
 		Names: []string{"key/AKIAQDEPLOY000000001", "role/111122223333/payments-role", "user/111122223333/deploy", "workload/111122223333/payments-worker"},
 		From:  noon(), Until: noon().Add(2 * time.Hour),
 	}

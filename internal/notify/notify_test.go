@@ -252,6 +252,9 @@ func TestWhatACutOffHidComesOutWhenItIsNone(t *testing.T) {
 			s.at = len(s.heard)
 			end(&cut)
 			s.happens(70, cut)
+			if cuts, err := s.memory.Cuts(t.Context(), noon()); err != nil || len(cuts) > 0 {
+				t.Errorf("cut-offs that are kept: %v, %v", cuts, err)
+			}
 			var heard []string
 			for _, m := range s.heard[s.at:] {
 				heard = append(heard, m.channel+" "+m.id)

@@ -45,7 +45,7 @@ type Page struct {
 	// Broken are the findings that are told as the reach of this case.
 	Broken []Broken
 	// Cut is the cut-off that was kept for this case; zero if none was.
-	Cut Cut
+	Cut KeptCut
 }
 
 // Told is what a channel knows about a case. The zero value knows nothing.
@@ -57,7 +57,8 @@ type Told struct {
 	Verdict  incident.Verdict
 	Cause    incident.Cause
 	Severity incident.Severity
-	// Members are all workloads and keys that were ever named, sorted.
+	// Members are digests of all workloads and keys that were ever named,
+	// sorted.
 	Members []string
 	// Broken is how many findings were told as the case's reach.
 	Broken int
@@ -108,7 +109,7 @@ func (p *Page) number(version int64) Given {
 
 // maxBroken bounds how many findings a page lists as a case's reach. Beyond it,
 // findings are told for themselves again.
-const maxBroken = 200
+const maxBroken = 50
 
 // breaks adds a finding to the case's reach. It reports whether it is in there.
 func (p *Page) breaks(b Broken) (added, in bool) {

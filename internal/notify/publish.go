@@ -18,7 +18,7 @@ func (t *turn) claim(ctx context.Context, page *Page, c detect.Case, list []deci
 	next := page.clone()
 	next.Given = page.number(c.Version)
 	next.Claim = Claim{Token: t.token, Until: t.until}
-	next.Name = render.SubjectName(c.Finding.Subject)
+	next.Name = nameOf(c)
 	for _, d := range list {
 		if next.Thread == "" && d.reason == TakesOver {
 			next.Thread = d.before.thread()
@@ -62,7 +62,7 @@ func (t *turn) publish(ctx context.Context, page *Page, list []decision) error {
 	}
 	err := t.update(ctx, page, func(p *Page) {
 		if p.Claim.Token == t.token {
-			p.Claim = Claim{}
+			p.Claim.Token = ""
 		}
 	})
 	return errors.Join(append(failed, err)...)

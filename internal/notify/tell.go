@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -139,15 +142,27 @@ func newMembers(told Told, f incident.Finding) []string {
 		return nil
 	}
 	return slices.DeleteFunc(members(f), func(name string) bool {
-		_, known := slices.BinarySearch(told.Members, name)
+		_, known := slices.BinarySearch(told.Members, digest(name))
 		return known
 	})
+}
+
+// digest stands for names that are only compared: they can be long, and many.
+func digest(names ...string) string {
+	h := sha256.New()
+	for _, name := range names {
+		fmt.Fprintf(h, "%d:%s", len(name), name)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // after is what the channel knows when it was told of n under a number.
 func (told Told) after(n News, revision int) Told {
 	f := n.finding()
-	names := append(slices.Clone(told.Members), newMembers(told, f)...)
+	names := slices.Clone(told.Members)
+	for _, name := range newMembers(told, f) {
+		names = append(names, digest(name))
+	}
 	slices.Sort(names)
 	return Told{
 		Revision: revision,

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,12 @@ func supersededBy(id string) func(*detect.Case) {
 
 // heard is what a channel knows that was told of version 3 ten minutes ago.
 func heard(v incident.Verdict, cause incident.Cause, s incident.Severity, members ...string) Told {
-	return Told{Revision: 2, Version: 3, Verdict: v, Cause: cause, Severity: s, Members: members, At: noon().Add(-10 * time.Minute)}
+	told := Told{Revision: 2, Version: 3, Verdict: v, Cause: cause, Severity: s, At: noon().Add(-10 * time.Minute)}
+	for _, name := range members {
+		told.Members = append(told.Members, digest(name))
+	}
+	slices.Sort(told.Members)
+	return told
 }
 
 // TestTell is the decision table: each reason to tell with its quiet twin.

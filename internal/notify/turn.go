@@ -142,17 +142,17 @@ func (t *turn) find(ctx context.Context, subject, id string) (detect.Case, bool,
 func (t *turn) keepCut(ctx context.Context, page *Page, c detect.Case) error {
 	want, have := cutOf(c, t.settings.Thresholds), page.Cut
 	ends := len(want.Names) == 0
-	if c.Version < have.Version || have.covers(want) || ends && len(have.Names) == 0 {
+	if c.Version < have.Version || have.covers(want) || ends && have.Names == "" {
 		return nil
 	}
-	if !ends {
-		want.Until = want.Until.Add(slack)
+	if want.Until = want.Until.Add(slack); ends {
+		want.From, want.Until = have.From, have.Until // for whoever keeps that it is none
 	}
 	if err := t.cuts.KeepCut(ctx, want); err != nil {
 		return fmt.Errorf("keep cut-off: %w", err)
 	}
 	next := page.clone()
-	next.Cut = want
+	next.Cut = kept(want, c.Version)
 	if ends {
 		if err := t.release(ctx, page.Broken); err != nil {
 			return err
@@ -198,7 +198,7 @@ func (t *turn) inhibit(ctx context.Context, c detect.Case) (bool, error) {
 		if !ok || len(cutOf(by, t.settings.Thresholds).Names) == 0 || t.isSuppressed(by) {
 			continue // it would tell of nothing
 		}
-		in, err := t.extend(ctx, cut.CaseID, Broken{c.Finding.ID, c.Subject(), render.SubjectName(c.Finding.Subject)})
+		in, err := t.extend(ctx, cut.CaseID, Broken{c.Finding.ID, c.Subject(), nameOf(c)})
 		if err != nil {
 			return false, err
 		}
@@ -222,6 +222,17 @@ func (t *turn) extend(ctx context.Context, caseID string, b Broken) (in bool, er
 	}
 	err = t.update(ctx, &page, func(p *Page) { _, in = p.breaks(b) })
 	return in, err
+}
+
+// nameOf is a case's subject as people know it. What somebody chose to be longer
+// than a name does not fill the book.
+func nameOf(c detect.Case) string {
+	const most = 100
+	name := []rune(render.SubjectName(c.Finding.Subject))
+	if len(name) > most {
+		return string(name[:most-1]) + "…"
+	}
+	return string(name)
 }
 
 func (t *turn) isSuppressed(c detect.Case) bool {
