@@ -3,7 +3,7 @@
 package docs
 
 import (
-	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -16,8 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/logline"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
@@ -151,21 +153,151 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// TestClientFailures decodes the examples that tell clients what to send.
-func TestClientFailures(t *testing.T) {
-	text, err := os.ReadFile("client-failures.md")
+// examples are the blocks of a page that are written in a language.
+func examples(t *testing.T, page, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(examples) != 2 {
-		t.Fatalf("%d examples, want 2", len(examples))
+	var out []string
+	for i, block := range strings.Split(string(text), "\n```") {
+		if name, body, ok := strings.Cut(block, "\n"); i%2 == 1 && ok && name == language {
+			out = append(out, body+"\n")
+		}
 	}
-	for _, e := range examples {
-		var got signals
-		stats, err := trail.Decode(bytes.NewReader(e[1]), "example", &got)
-		if err != nil || len(got) != 1 || got[0].Kind != incident.CredentialFailed || len(stats.Skipped) > 0 {
-			t.Errorf("%s\ngives %v, %v, %v; want one failure", e[1], got, stats.Skipped, err)
+	return out
+}
+
+// told is the only signal of an example.
+func told(t *testing.T, example string) incident.Signal {
+	t.Helper()
+	var got signals
+	stats, err := trail.Decode(strings.NewReader(example), "example", &got)
+	if err != nil || len(got) != 1 || len(stats.Skipped) > 0 {
+		t.Fatalf("%s\ngives %v, %v, %v; want one signal", example, got, stats.Skipped, err)
+	}
+	return got[0]
+}
+
+// TestEvents decodes the examples that tell clients what to send.
+func TestEvents(t *testing.T) {
+	all := examples(t, "events.md", "json")
+	if len(all) != 2 {
+		t.Fatalf("%d examples, want 2", len(all))
+	}
+	if s := told(t, all[0]); s.Kind != incident.CredentialFailed || s.Key == "" || s.Target.Name != "payments" {
+		t.Errorf("%+v", s)
+	}
+	if s := told(t, all[1]); s.Kind != incident.CredentialExposed || s.Exposure.What != "session_token" {
+		t.Errorf("%+v", s)
+	}
+	page, err := os.ReadFile("events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []incident.Reason{
+		incident.ReasonExpired, incident.ReasonClockSkew, incident.ReasonSignature, incident.ReasonNoToken, incident.ReasonProviderMissing, incident.ReasonAudience,
+		incident.ReasonProviderDown, incident.ReasonRegionNotEnabled, incident.ReasonRoleUnusable, incident.ReasonRefreshFailed,
+	} {
+		if !strings.Contains(string(page), "`"+string(r)+"`") {
+			t.Errorf("events.md does not list the reason %s", r)
+		}
+	}
+}
+
+func TestClientFailures(t *testing.T) {
+	for _, e := range examples(t, "client-failures.md", "json") {
+		if s := told(t, e); s.Kind != incident.CredentialFailed {
+			t.Errorf("%s\ngives %+v", e, s)
+		}
+	}
+	bare := examples(t, "client-failures.md", "")
+	if len(bare) != 2 {
+		t.Fatalf("%d blocks without a language, want a filter pattern and a line", len(bare))
+	}
+	if facts := logline.Read(bare[1]); len(facts) != 1 || facts[0].Operation != "sts:AssumeRole" || facts[0].KeyID == "" {
+		t.Errorf("%s\ngives %v", bare[1], facts)
+	}
+	for _, text := range examples(t, "client-failures.md", "yaml") {
+		if c, err := loaded(text); err != nil || len(c.LogGroups) != 1 {
+			t.Errorf("%s\n%v", text, err)
+		}
+	}
+	checkPutEvents(t, examples(t, "client-failures.md", "sh")[0])
+}
+
+func loaded(text string) (config.Config, error) { return config.Load("example", []byte(text)) }
+
+// checkPutEvents makes of the entries that a command puts on a bus the events
+// that EventBridge makes of them.
+func checkPutEvents(t *testing.T, command string) {
+	t.Helper()
+	_, text, _ := strings.Cut(command, "--entries '")
+	text, _, ok := strings.Cut(text, "'\n")
+	var entries []struct{ Source, DetailType, Detail string }
+	if err := json.Unmarshal([]byte(text), &entries); !ok || err != nil || len(entries) != 1 {
+		t.Fatalf("%s: %v", command, err)
+	}
+	e := entries[0]
+	s := told(t, fmt.Sprintf(`{"version":"0","id":"1","detail-type":%q,"source":%q,"account":"111122223333","time":"2026-03-01T10:00:05Z","region":"eu-west-1","resources":[],"detail":%s}`, e.DetailType, e.Source, e.Detail))
+	if s.Kind != incident.CredentialFailed || s.Workload == "" || s.Key == "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestTextsAreUnderstood reads the error texts that client-failures.md says are
+// understood, and the project's examples, by the filter pattern of that page.
+func TestTextsAreUnderstood(t *testing.T) {
+	page, err := os.ReadFile("client-failures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := examples(t, "client-failures.md", "")[0]
+	const longest = 1024 // of CloudWatch Logs
+	if len(pattern) > longest {
+		t.Errorf("the filter pattern has %d characters, CloudWatch Logs takes %d", len(pattern), longest)
+	}
+	var terms []string
+	for _, m := range regexp.MustCompile(`\?"([^"]+)"`).FindAllStringSubmatch(pattern, -1) {
+		terms = append(terms, m[1])
+	}
+	passes := func(message string) bool {
+		return slices.ContainsFunc(terms, func(term string) bool { return strings.Contains(message, term) })
+	}
+	rows := regexp.MustCompile("(?m)^\\| [^|]+ \\| `([^`]+(?:Exception|Error|error|code)[^`]*)`(?: with.*)? \\|$").FindAllSubmatch(page, -1)
+	if len(rows) < 5 {
+		t.Errorf("only %d texts are found on the page", len(rows))
+	}
+	for _, row := range rows {
+		message := string(row[1])
+		if strings.Contains(message, "Amazon.Runtime") {
+			message += "\n   at Amazon.Runtime.Internal.HttpErrorResponseExceptionHandler.HandleException\n ErrorCode: ExpiredToken"
+		}
+		if strings.HasPrefix(message, "UnrecognizedClientException") {
+			message += "\n    at throwDefaultError (/app/node_modules/@smithy/smithy-client/dist-cjs/index.js:838:20)"
+		}
+		if facts := logline.Read(message); len(facts) != 1 || !passes(message) {
+			t.Errorf("%s\ngives %v, passes the filter: %v", message, facts, passes(message))
+		}
+	}
+	files, err := filepath.Glob("../events/single/logs-*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d logs, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var logs struct{ LogEvents []struct{ Message string } }
+		if err := json.Unmarshal(text, &logs); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range logs.LogEvents {
+			if len(logline.Read(e.Message)) > 0 && !passes(e.Message) {
+				t.Errorf("%s: the filter holds back a line that tells something", file)
+			}
 		}
 	}
 }
