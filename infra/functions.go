@@ -48,7 +48,7 @@ func functions() []function {
 		},
 		{
 			name: "settle", id: "Settle", description: "Closes incidents, notices silence, and asks CloudTrail for what was missed",
-			seconds: 300, copies: 1, environment: []string{config.EnvTable},
+			seconds: 300, copies: 1, environment: []string{config.EnvTable, config.EnvLookups},
 			policy: func(h *home) []awsiam.PolicyStatement {
 				return []awsiam.PolicyStatement{h.readTable(), h.writeTable(), allow([]string{"cloudtrail:LookupEvents"}, []string{"*"})}
 			},
@@ -144,6 +144,7 @@ func (h *home) environment(f function) *map[string]*string {
 		config.EnvFindingsTopic: h.topics[findings].TopicArn(),
 		config.EnvEmailTopic:    h.topics[mail].TopicArn(),
 		config.EnvChatTopic:     h.topics[chat].TopicArn(),
+		config.EnvLookups:       jsii.String("on"),
 	}
 	if h.o.socBus != "" {
 		values[config.EnvEventBus] = jsii.String(h.o.socBus)

@@ -26,6 +26,9 @@ const (
 	EnvConfigFile = "TRAILVERDICT_CONFIG_FILE"
 	// EnvReportBucket is the bucket that reports are kept in.
 	EnvReportBucket = "TRAILVERDICT_REPORT_BUCKET"
+	// EnvLookups says whether CloudTrail's event history is asked for what did
+	// not arrive: on or off.
+	EnvLookups = "TRAILVERDICT_LOOKUPS"
 	// EnvMetrics says whether functions write metrics into their logs: on or off.
 	EnvMetrics = "TRAILVERDICT_METRICS"
 	// EnvLogLevel is the least level that is logged: debug, info, warn or error.

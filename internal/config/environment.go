@@ -15,7 +15,9 @@ type Env struct {
 
 	// ConfigFile is the path of the configuration file; empty means none.
 	ConfigFile string
-	// Metrics says whether metrics are written, LogLevel what is logged at least.
+	// Lookups says whether CloudTrail's event history is asked, Metrics whether
+	// metrics are written, LogLevel what is logged at least.
+	Lookups  bool
 	Metrics  bool
 	LogLevel slog.Level
 }
@@ -28,7 +30,7 @@ func LoadEnv(lookup func(name string) (string, bool), required ...string) (Env, 
 	e := Env{
 		Table: r.text(EnvTable), FindingsTopic: r.text(EnvFindingsTopic), ChatTopic: r.text(EnvChatTopic), EmailTopic: r.text(EnvEmailTopic),
 		EventBus: r.text(EnvEventBus), Queue: r.text(EnvQueue), ReportBucket: r.text(EnvReportBucket), ConfigFile: r.text(EnvConfigFile),
-		Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
+		Lookups: r.onOff(EnvLookups), Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
 	}
 	if len(r.missing) > 0 {
 		r.errs = append(r.errs, fmt.Errorf("the environment lacks %s", strings.Join(r.missing, ", ")))
@@ -55,7 +57,8 @@ func (r *envReader) text(name string) string {
 	return s
 }
 
-// onOff is off unless said otherwise: what is switched by it costs money.
+// onOff is off unless said otherwise: what is switched by it costs money, or
+// requests that others need.
 func (r *envReader) onOff(name string) bool {
 	switch r.text(name) {
 	case "on":

@@ -17,11 +17,11 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 func TestLoadEnv(t *testing.T) {
 	got, err := LoadEnv(lookupIn(map[string]string{
 		EnvTable: "table", EnvFindingsTopic: "findings", EnvChatTopic: "chat", EnvEmailTopic: "mail", EnvEventBus: "bus", EnvQueue: "queue",
-		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvMetrics: "on", EnvLogLevel: "warn",
+		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvLookups: "on", EnvMetrics: "on", EnvLogLevel: "warn",
 	}), EnvTable, EnvQueue)
 	want := Env{
 		Table: "table", FindingsTopic: "findings", ChatTopic: "chat", EmailTopic: "mail", EventBus: "bus", Queue: "queue",
-		ConfigFile: "file", ReportBucket: "bucket", Metrics: true, LogLevel: slog.LevelWarn,
+		ConfigFile: "file", ReportBucket: "bucket", Lookups: true, Metrics: true, LogLevel: slog.LevelWarn,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("LoadEnv (-want +got):\n%s%v", diff, err)
