@@ -258,12 +258,15 @@ func TestTextsAreUnderstood(t *testing.T) {
 	if len(pattern) > longest {
 		t.Errorf("the filter pattern has %d characters, CloudWatch Logs takes %d", len(pattern), longest)
 	}
-	var terms []string
-	for _, m := range regexp.MustCompile(`\?"([^"]+)"`).FindAllStringSubmatch(pattern, -1) {
-		terms = append(terms, m[1])
+	var want []string
+	for _, term := range logline.Terms() {
+		want = append(want, `?"`+term+`"`)
+	}
+	if d := cmp.Diff(strings.Join(want, " "), strings.TrimSpace(pattern)); d != "" {
+		t.Errorf("the filter pattern is not made of logline.Terms: %s", d)
 	}
 	passes := func(message string) bool {
-		return slices.ContainsFunc(terms, func(term string) bool { return strings.Contains(message, term) })
+		return slices.ContainsFunc(logline.Terms(), func(term string) bool { return strings.Contains(message, term) })
 	}
 	rows := regexp.MustCompile("(?m)^\\| [^|]+ \\| `([^`]+(?:Exception|Error|error|code)[^`]*)`(?: with.*)? \\|$").FindAllSubmatch(page, -1)
 	if len(rows) < 5 {
