@@ -93,6 +93,7 @@ func foreign(has func(string) bool) bool {
 		"configurationItem",  // AWS Config's notices
 		"invokingEvent",      // AWS Config's rules
 		"AlarmName",          // CloudWatch alarms
+		"DDBStreamBatchInfo", // Lambda's notice of records of a table that it gave up
 	} {
 		if has(name) {
 			return true

@@ -200,6 +200,7 @@ func TestWhatIsRecognisedAndOfNoInterest(t *testing.T) {
 		"a notice of a new log file":      inNotification(`{"s3Bucket":"b","s3ObjectKey":["k"]}`),
 		"a Config notice":                 inNotification(`{"configurationItem":{},"messageType":"ConfigurationItemChangeNotification"}`),
 		"an S3 notification":              `{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventTime":"2026-03-01T10:00:00Z","eventName":"ObjectCreated:Put"}]}`,
+		"records that Lambda gave up":     inReceived(`{"requestContext":{"requestId":"r","functionArn":"arn:aws:lambda:us-east-1:111122223333:function:notify","condition":"RecordAgeExceeded","approximateInvokeCount":9},"responseContext":{"statusCode":200},"version":"1.0","timestamp":"2026-03-01T10:00:00Z","DDBStreamBatchInfo":{"shardId":"s","startSequenceNumber":"1","endSequenceNumber":"2","batchSize":2,"streamArn":"arn:aws:dynamodb:us-east-1:111122223333:table/t/stream/2026"}}`),
 		"a control message":               `{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1772359200000,"message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}`,
 		"a packed control message":        packed(`{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logEvents":[]}`),
 		"another error of a client":       clientEvent(`"errorCode":"ThrottlingException","eventTime":"2026-03-01T10:00:00Z","workload":"w"`),
