@@ -5,24 +5,25 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/telemetry"
 )
 
 func main() {
 	h, err := wire(os.Getenv, os.LookupEnv)
 	if err != nil {
-		slog.Error("start", "err", err)
+		fmt.Fprintln(os.Stderr, "start detect:", err)
 		os.Exit(1)
 	}
 	lambda.Start(h)
@@ -42,27 +43,38 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	if err != nil {
 		return nil, err
 	}
-	log := lambdacontext.NewLogger()
+	log, meter := telemetry.New(os.Stdout, telemetry.Options{
+		Function: "detect", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
+	})
 	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
 	return &detect.Handler{
 		Keeper:  detect.NewLive(table, table, cfg.Settings),
 		Now:     time.Now,
-		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, r) },
+		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, meter, r) },
 	}, nil
 }
 
-// observe writes one line for an invocation: what came, never what it said.
-func observe(ctx context.Context, log *slog.Logger, r detect.Report) {
-	level := slog.LevelInfo
-	if r.Err != nil || r.Poison > 0 {
-		level = slog.LevelError
-	}
+// observe writes a line for an invocation, and its metrics: what came, never what
+// it said.
+func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, r detect.Report) {
+	level, told := slog.LevelInfo, telemetry.EventsKept
 	args := []any{"messages", r.Messages, "signals", r.Signals, "uses", r.Uses, "irrelevant", r.Irrelevant, "poison", r.Poison}
 	if !r.Oldest.IsZero() {
 		args = append(args, "oldest", r.Oldest)
 	}
+	if r.Poison > 0 {
+		level = slog.LevelError
+	}
 	if r.Err != nil {
-		args = append(args, "err", r.Err)
+		level, told = slog.LevelError, telemetry.EventsFailed
+		args = append(args, telemetry.Err(r.Err))
 	}
 	log.Log(ctx, level, "handled", args...)
+	meter.Add(told, r.Signals+r.Uses)
+	meter.Add(telemetry.EventsIrrelevant, r.Irrelevant)
+	meter.Add(telemetry.EventsPoison, r.Poison)
+	meter.Since(telemetry.Lateness, r.Oldest)
+	if err := meter.Flush(ctx); err != nil {
+		log.ErrorContext(ctx, "no metrics", telemetry.Err(err))
+	}
 }
