@@ -161,9 +161,9 @@ func (r *run) inquire(ctx context.Context) error {
 // lookUp asks for a key until something is found, and decides again about it.
 func (r *run) lookUp(ctx context.Context, q *inquiry) error {
 	for _, question := range r.questions(q) {
-		a, ok, err := r.ask(ctx, question)
-		if err != nil || !ok {
-			return err
+		a, ok := r.ask(ctx, question)
+		if !ok {
+			return nil
 		}
 		if len(a.Signals)+len(a.Uses) == 0 {
 			continue
@@ -222,25 +222,24 @@ func partition(region string) string {
 }
 
 // ask asks the event history, unless there are no more requests to be had. That
-// it is throttled ends the run's questions, not the run.
-func (r *run) ask(ctx context.Context, q Question) (a Answer, ok bool, err error) {
+// it gives no answer ends the run's questions, not the run: everything else does
+// without.
+func (r *run) ask(ctx context.Context, q Question) (a Answer, ok bool) {
 	if r.closed {
-		return Answer{}, false, nil
+		return Answer{}, false
 	}
 	if r.left < q.Pages { // fewer pages would look like too many events
 		r.report.Behind = true
-		return Answer{}, false, nil
+		return Answer{}, false
 	}
-	a, err = r.History.Ask(ctx, q)
+	a, err := r.History.Ask(ctx, q)
 	r.left -= a.Requests
 	r.report.Lookups += a.Requests
-	if errors.Is(err, ErrThrottled) {
-		r.closed, r.report.Throttled = true, true
-		return Answer{}, false, nil
+	switch {
+	case errors.Is(err, context.DeadlineExceeded): // the stage's time is over
+		r.report.Behind = true
+	case err != nil:
+		r.closed, r.report.Unanswered = true, err
 	}
-	if err != nil {
-		r.closed = true // it may be down for all of them
-		return Answer{}, false, err
-	}
-	return a, true, nil
+	return a, err == nil
 }

@@ -158,9 +158,9 @@ func (r *run) compareName(ctx context.Context, name string, from time.Time) (tim
 // not. ok is false if the history could not be asked.
 func (r *run) compare(ctx context.Context, q Question) (complete, ok bool, err error) {
 	q.Region, q.Pages = r.Home, r.Limits.Pages
-	a, ok, err := r.ask(ctx, q)
-	if err != nil || !ok {
-		return false, ok, err
+	a, ok := r.ask(ctx, q)
+	if !ok {
+		return false, false, nil
 	}
 	missing, err := r.missing(ctx, a.Signals)
 	if err != nil {

@@ -67,8 +67,9 @@ type Report struct {
 	Lookups   int // requests to the event history
 	Found     int // keys whose history was found there
 	Recovered int // signals that had not arrived
-	// Throttled says that the event history took no requests.
-	Throttled bool
+	// Unanswered is why the event history gave no answer, if it did not. What
+	// was to be asked is asked by a later run.
+	Unanswered error
 	// Behind says that something was left for the next run: for want of time or
 	// of requests.
 	Behind bool

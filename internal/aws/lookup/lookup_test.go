@@ -60,7 +60,9 @@ func client(c aws.HTTPClient, url string) lookup.API {
 			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
 		}),
 	}
-	return lookup.NewClient(cfg, &url)
+	return lookup.NewClient(cfg, func(name string) string {
+		return map[string]string{"AWS_ENDPOINT_URL_CLOUDTRAIL": url, "AWS_ENDPOINT_URL": "http://another.invalid"}[name]
+	})
 }
 
 func (w *world) add(t *testing.T, records ...string) {
@@ -322,7 +324,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-func TestTheEndpointCanBeAnother(t *testing.T) {
+func TestTheEnvironmentNamesTheEndpoint(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, assumeRole)
 	h := lookup.New(client(nil, localaws.ServeEventHistory(t, w.EventHistory).URL), lookup.Clock{})
