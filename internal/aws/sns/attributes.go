@@ -3,7 +3,6 @@ package sns
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -31,7 +30,7 @@ func attributes(f incident.Finding) values {
 		"subject":     f.Subject.Name,
 	} {
 		// SNS takes no empty value, and no control characters.
-		if value = short(strings.TrimSpace(render.Printable(value)), maxValue); value != "" {
+		if value = render.Short(strings.TrimSpace(render.Printable(value)), maxValue); value != "" {
 			list[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
 	}
@@ -45,17 +44,4 @@ func size(list values) (bytes int) {
 		bytes += len(name) + len(*v.DataType) + len(*v.StringValue)
 	}
 	return bytes
-}
-
-// short cuts s to n bytes, visibly and never inside a character.
-func short(s string, n int) string {
-	const mark = "…"
-	if len(s) <= n {
-		return s
-	}
-	at := max(0, n-len(mark))
-	for at > 0 && !utf8.RuneStart(s[at]) {
-		at--
-	}
-	return s[:at] + mark
 }

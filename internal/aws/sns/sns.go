@@ -87,9 +87,13 @@ func (t *Topic) Publish(ctx context.Context, f incident.Finding, n render.Note) 
 // name is the topic's name, which says enough in an error.
 func (t *Topic) name() string { return "topic " + t.arn[strings.LastIndexByte(t.arn, ':')+1:] }
 
+// maxMessage is how large a message may be with its attributes, in bytes. A
+// topic can be told to take more, but then neither mail nor chat.
+const maxMessage = 256 << 10
+
 func (t *Topic) input(f incident.Finding, n render.Note) (*sns.PublishInput, error) {
 	in := &sns.PublishInput{TopicArn: &t.arn, MessageAttributes: attributes(f)}
-	body, err := within(f, maxMessage-size(in.MessageAttributes), func(f incident.Finding) (string, error) {
+	body, err := render.Within(f, maxMessage-size(in.MessageAttributes), func(f incident.Finding) (string, error) {
 		var b strings.Builder
 		err := t.form.body(&b, f, n)
 		return strings.TrimSuffix(b.String(), "\n"), err

@@ -206,7 +206,7 @@ func TestALongFindingSaysWhatIsLeftOut(t *testing.T) {
 	if got.ID != f.ID || len(got.Evidence) != 200 {
 		t.Fatalf("%s has %d facts, want 200", got.ID, len(got.Evidence))
 	}
-	if want := "evidence that was left out: long texts, and 200 of 400 facts, since a message holds 256 KiB"; !slices.Contains(got.WouldChange, want) {
+	if want := "evidence that was left out: long texts, and 200 of 400 facts, since a message holds no more"; !slices.Contains(got.WouldChange, want) {
 		t.Errorf("would change: %q", got.WouldChange)
 	}
 	ids := []string{}
@@ -254,7 +254,7 @@ func TestAnythingCanBePublished(t *testing.T) {
 		}
 		s := &service{}
 		for name, topic := range topics(s) {
-			if err := topic.Publish(context.Background(), f, render.Note{News: short(long, 1000)}); err != nil {
+			if err := topic.Publish(context.Background(), f, render.Note{News: render.Short(long, 1000)}); err != nil {
 				r.Fatalf("%s: %v", name, err)
 			}
 		}
@@ -264,12 +264,4 @@ func TestAnythingCanBePublished(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestShort(t *testing.T) {
-	for in, want := range map[string]string{"": "", "abcdefgh": "abcdefgh", "abcdefghi": "abcde…", "üüüüü": "üü…", "😀😀😀": "😀…"} {
-		if got := short(in, 8); got != want {
-			t.Errorf("short(%q) = %q, want %q", in, got, want)
-		}
-	}
 }

@@ -1,21 +1,18 @@
-package sns
+package render
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
-// maxMessage is how large a message may be with its attributes, in bytes. A
-// topic can be told to take more, but then neither mail nor chat.
-const maxMessage = 256 << 10
-
-// within writes a finding in at most n bytes. Where it is too long, texts are cut
-// to a length that texts of ours do not reach, and of the evidence only the
-// weightiest is kept, less and less; the finding then says what was left out.
-func within(f incident.Finding, n int, write func(incident.Finding) (string, error)) (string, error) {
+// Within writes a finding in at most n bytes, as messages must be. Where it is
+// too long, texts are cut to a length that texts of ours do not reach, and of the
+// evidence only the weightiest is kept, less and less; the finding then says what
+// was left out.
+func Within(f incident.Finding, n int, write func(incident.Finding) (string, error)) (string, error) {
 	body, err := write(f)
 	if err != nil || len(body) <= n {
 		return body, err
@@ -43,13 +40,13 @@ const (
 // and the weightiest facts of either side. Its id and account are ours, and stay.
 func shortened(f incident.Finding, text, facts int) incident.Finding {
 	all := len(f.Evidence) + len(f.CounterEvidence)
-	f.Evidence = cutFacts(weightiest(f.Evidence, facts), text)
-	f.CounterEvidence = cutFacts(weightiest(f.CounterEvidence, facts), text)
+	f.Evidence = cutFacts(heaviest(f.Evidence, facts), text)
+	f.CounterEvidence = cutFacts(heaviest(f.CounterEvidence, facts), text)
 	f.Capped = append(slices.Clone(f.Capped), fmt.Sprintf(
-		"long texts, and %d of %d facts, since a message holds %d KiB", all-len(f.Evidence)-len(f.CounterEvidence), all, maxMessage>>10))
+		"long texts, and %d of %d facts, since a message holds no more", all-len(f.Evidence)-len(f.CounterEvidence), all))
 	slices.Reverse(f.Capped) // what was said last must not be cut off
 	for _, s := range []*string{&f.Region, &f.Partition, &f.Summary, &f.Subject.Name, &f.Subject.ARN} {
-		*s = short(*s, text)
+		*s = Short(*s, text)
 	}
 	for _, list := range []*[]string{&f.WouldChange, &f.NextSteps, &f.ATTACK, &f.Capped, &f.Subject.AccessKeyIDs, &f.Subject.Workloads} {
 		*list = cutList(*list, text)
@@ -65,7 +62,7 @@ func shortened(f incident.Finding, text, facts int) incident.Finding {
 func cutList(list []string, text int) []string {
 	var out []string
 	for _, s := range list[:min(len(list), longList)] {
-		out = append(out, short(s, text))
+		out = append(out, Short(s, text))
 	}
 	return out
 }
@@ -75,26 +72,29 @@ func cutFacts(list []incident.Evidence, text int) []incident.Evidence {
 	for i := range out {
 		e := &out[i]
 		for _, s := range []*string{&e.EventID, &e.Actor, &e.SourceIP, &e.Fact} {
-			*s = short(*s, text)
+			*s = Short(*s, text)
 		}
 	}
 	return out
 }
 
-// weightiest keeps the n weightiest facts, in their order.
-func weightiest(list []incident.Evidence, n int) []incident.Evidence {
+// heaviest keeps the n weightiest facts of a list, if it has more.
+func heaviest(list []incident.Evidence, n int) []incident.Evidence {
 	if len(list) <= n {
 		return list
 	}
-	byWeight := make([]int, len(list))
-	for i := range byWeight {
-		byWeight[i] = i
+	return weightiest(list, n)
+}
+
+// Short cuts s to n bytes, visibly and never inside a character.
+func Short(s string, n int) string {
+	const mark = "…"
+	if len(s) <= n {
+		return s
 	}
-	slices.SortStableFunc(byWeight, func(a, b int) int { return cmp.Compare(list[b].Weight, list[a].Weight) })
-	kept := slices.Sorted(slices.Values(byWeight[:n]))
-	out := make([]incident.Evidence, 0, n)
-	for _, i := range kept {
-		out = append(out, list[i])
+	at := max(0, n-len(mark))
+	for at > 0 && !utf8.RuneStart(s[at]) {
+		at--
 	}
-	return out
+	return s[:at] + mark
 }
