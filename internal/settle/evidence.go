@@ -23,6 +23,7 @@ func (r *run) evidence(ctx context.Context) error {
 	for {
 		signals, next, err := r.Agenda.DueEvidence(ctx, c.Since, c.Until, c.After)
 		if err != nil {
+			c.doubt()
 			return fmt.Errorf("read evidence that is due: %w", err)
 		}
 		for c.Skip < len(signals) {

@@ -71,6 +71,14 @@ func (c *cursor) begin(now time.Time) {
 	}
 }
 
+// doubt begins the window anew when a page of it could not be read again and
+// again: what names the page may be no good any more.
+func (c *cursor) doubt() {
+	if c.Tries++; c.Tries >= maxTries {
+		c.After, c.Skip, c.Tries = "", 0, 0
+	}
+}
+
 func (r *run) save(ctx context.Context, version int64) error {
 	text, err := json.Marshal(r.notes)
 	if err == nil {

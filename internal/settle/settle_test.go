@@ -209,6 +209,54 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+func TestAPageThatIsNoneIsGivenUp(t *testing.T) {
+	story(t, func(a *account) {
+		r := a.due(keys(2))
+		a.book.text = `{"evidence":{"since":"2026-03-04T11:00:00Z","until":"2026-03-04T12:00:00Z","after":"no token"}}`
+		failed := 0
+		for range 20 {
+			if _, err := a.run(); err != nil {
+				failed++
+			}
+		}
+		if failed == 0 || failed > 12 || len(r.rechecked) != 2 {
+			a.Errorf("%d runs failed, rechecked %v", failed, r.rechecked)
+		}
+	})
+}
+
+// Whatever the notes say, a run comes to its end, and leaves notes that the next
+// one can use.
+func FuzzNotes(f *testing.F) {
+	for _, seed := range []string{
+		"", "]", `{}`, `{"evidence":{"since":"2026-03-04T11:00:00Z","until":"2026-03-04T11:30:00Z","after":"1","skip":7,"tries":3}}`,
+		`{"swept":{"iam.amazonaws.com":null,"cloudtrail.amazonaws.com":{"from":"2026-03-04T11:00:00Z","apart":"2026-03-05T10:00:00Z","names":{"StopLogging":"2026-03-04T11:30:00Z"}}}}`,
+		`{"asked":[{"key":"ASIAEXAMPLEWORKER001","account":"111122223333","region":"eu-west-1","incident":"x","due":"2026-03-04T12:00:00Z","noted":"2026-03-04T11:50:00Z"},{}]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		story(t, func(a *account) {
+			a.due(keys(2))
+			a.settler.History = nowhere{}
+			a.book.text = text
+			for range 14 { // as many as a page that is none takes
+				_, _ = a.run()
+			}
+			if _, err := a.run(); err != nil {
+				a.Errorf("Run() = %v", err)
+			}
+		})
+	})
+}
+
+// nowhere is an event history in which nothing happened.
+type nowhere struct{}
+
+func (nowhere) Ask(context.Context, settle.Question) (settle.Answer, error) {
+	return settle.Answer{Complete: true, Requests: 1}, nil
+}
+
 func TestNotesOfAnotherCopyStand(t *testing.T) {
 	story(t, func(a *account) {
 		r := a.due(keys(1))
