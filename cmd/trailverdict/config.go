@@ -20,7 +20,7 @@ func (p *program) configCommand() *cobra.Command {
 		Example: "  trailverdict config check trailverdict.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := loadSettings(args[0]); err != nil {
+			if _, err := loadConfig(args[0]); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(p.stdout, "%s is valid\n", args[0])

@@ -131,7 +131,7 @@ func replayStory(ctx context.Context, s scenario.Story) (ending, error) {
 			return ending{}, fmt.Errorf("story %s: %w", s.Name, err)
 		}
 	}
-	d, summary, err := gather(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, c.Settings, nil)
+	d, summary, err := gather(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, c, nil)
 	if err != nil {
 		return ending{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/replay"
 	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
 // replayOptions are the flags of replay.
@@ -77,7 +78,7 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 
 func (p *program) replay(ctx context.Context, o replayOptions, paths []string) error {
 	began := time.Now()
-	settings, err := loadSettings(o.config)
+	c, err := loadConfig(o.config)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	decided, err := p.decide(ctx, inputs, settings, o)
+	decided, err := p.decide(ctx, inputs, c, o)
 	if err == nil {
 		err = p.print(out, decided, o)
 	}
@@ -99,21 +100,21 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 	return p.conclude(decided, o, time.Since(began))
 }
 
-// loadSettings reads the configuration, or takes the defaults without one.
+// loadConfig reads the configuration, or takes the defaults without one.
 // Whatever is wrong with it is an error of usage.
-func loadSettings(path string) (incident.Settings, error) {
+func loadConfig(path string) (config.Config, error) {
 	if path == "" {
-		return incident.DefaultSettings(), nil
+		return config.Default(), nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return incident.Settings{}, usageError{err}
+		return config.Config{}, usageError{err}
 	}
 	c, err := config.Load(path, data)
 	if err != nil {
-		return incident.Settings{}, usageError{err}
+		return config.Config{}, usageError{err}
 	}
-	return c.Settings, nil
+	return c, nil
 }
 
 func (p *program) inputs(paths []string) ([]replay.Input, error) {
@@ -134,14 +135,14 @@ type decision struct {
 }
 
 // decide reads inputs and decides about them.
-func (p *program) decide(ctx context.Context, inputs []replay.Input, settings incident.Settings, o replayOptions) (decision, error) {
+func (p *program) decide(ctx context.Context, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
 	bar := p.progress(inputs)
-	d, summary, err := gather(ctx, inputs, settings, bar.add)
+	d, summary, err := gather(ctx, inputs, c, bar.add)
 	bar.finish()
 	if err != nil {
 		return decision{}, err
 	}
-	dec := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: settings}
+	dec := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
 	if dec.findings, err = d.Findings(ctx, dec.asOf); err != nil {
 		return decision{}, err
 	}
@@ -153,9 +154,9 @@ func (p *program) decide(ctx context.Context, inputs []replay.Input, settings in
 }
 
 // gather reads inputs into a detector of their own.
-func gather(ctx context.Context, inputs []replay.Input, settings incident.Settings, progress func(int)) (*detect.Detector, replay.Summary, error) {
-	d := detect.New(store.NewMemory(store.DefaultLimits()), settings)
-	summary, err := replay.Read(ctx, inputs, d, progress)
+func gather(ctx context.Context, inputs []replay.Input, c config.Config, progress func(int)) (*detect.Detector, replay.Summary, error) {
+	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
+	summary, err := replay.Read(ctx, inputs, d, progress, trail.LogWriters(c.LogWriter))
 	return d, summary, err
 }
 

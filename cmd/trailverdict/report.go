@@ -57,7 +57,7 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 
 func (p *program) report(ctx context.Context, o reportOptions, paths []string) error {
 	began := time.Now()
-	settings, err := loadSettings(o.config)
+	c, err := loadConfig(o.config)
 	if err != nil {
 		return err
 	}
@@ -70,14 +70,14 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 		return err
 	}
 	bar := p.progress(inputs)
-	d, summary, err := gather(ctx, inputs, settings, bar.add)
+	d, summary, err := gather(ctx, inputs, c, bar.add)
 	bar.finish()
-	dec := decision{summary: summary, settings: settings}
+	dec := decision{summary: summary, settings: c.Settings}
 	if err == nil {
 		dec.asOf = summary.AsOf(o.asOf.Time)
 		evidence, failed := d.Evidence(ctx, dec.asOf)
 		if err = failed; err == nil {
-			r := report.Build(evidence, settings, time.Time{}, dec.asOf)
+			r := report.Build(evidence, c.Settings, time.Time{}, dec.asOf)
 			dec.findings = r.Findings
 			err = writeReport(o.format.value, out, r)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/telemetry"
+	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
 func main() {
@@ -50,6 +51,7 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	return &detect.Handler{
 		Keeper:  detect.NewLive(table, table, cfg.Settings),
 		Now:     time.Now,
+		Options: []trail.Option{trail.LogWriters(cfg.LogWriter)},
 		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, meter, r) },
 	}, nil
 }

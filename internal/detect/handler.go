@@ -40,6 +40,8 @@ type Report struct {
 type Handler struct {
 	Keeper Keeper
 	Now    func() time.Time
+	// Options tell the decoder what events do not say of themselves.
+	Options []trail.Option
 	// Observe is told about each invocation; nil is allowed.
 	Observe func(context.Context, Report)
 }
@@ -62,7 +64,7 @@ func (h *Handler) invoke(ctx context.Context, payload []byte, r *Report) ([]byte
 		return h.batch(ctx, messages, r)
 	}
 	var got observed
-	if err := got.decode(payload, r); err != nil {
+	if err := got.decode(payload, r, h.Options); err != nil {
 		return nil, err
 	}
 	return nil, h.keep(ctx, &got)
@@ -115,7 +117,7 @@ func (h *Handler) batch(ctx context.Context, messages []message, r *Report) ([]b
 	var got observed
 	var sound []message
 	for _, m := range messages {
-		if err := got.decode([]byte(m.body), r); err != nil {
+		if err := got.decode([]byte(m.body), r, h.Options); err != nil {
 			out.Items = append(out.Items, failure{m.id})
 			continue
 		}
@@ -147,10 +149,10 @@ func (o *observed) Skipped(s trail.Skip)     { o.skipped = append(o.skipped, s) 
 
 // decode adds what one event holds. An event of which nothing could be
 // understood is poison; one of which a part could is taken for what it gives.
-func (o *observed) decode(body []byte, r *Report) error {
+func (o *observed) decode(body []byte, r *Report, options []trail.Option) error {
 	signals, uses := len(o.signals), len(o.uses)
 	o.skipped = o.skipped[:0]
-	st, err := trail.Decode(bytes.NewReader(body), "", o)
+	st, err := trail.Decode(bytes.NewReader(body), "", o, options...)
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}

@@ -70,9 +70,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (h *Handler) handle(ctx context.Context, payload []byte, r *Report) error {
 	f := newFolder()
-	stats, err := trail.Decode(bytes.NewReader(payload), "", f, trail.LogWriters(func(group string) trail.LogWriter {
+	stats, err := trail.Decode(bytes.NewReader(payload), "", f, trail.LogWriters(func(group string) (string, string) {
 		f.group = group
-		return h.writer(group)
+		if h.Writer == nil {
+			return "", ""
+		}
+		return h.Writer(group)
 	}))
 	if err != nil {
 		return fmt.Errorf("decode payload: %w", err)
@@ -90,14 +93,6 @@ func (h *Handler) handle(ctx context.Context, payload []byte, r *Report) error {
 		return fmt.Errorf("pass on %d events: %w", len(events), err)
 	}
 	return nil
-}
-
-func (h *Handler) writer(group string) trail.LogWriter {
-	if h.Writer == nil {
-		return trail.LogWriter{}
-	}
-	workload, principal := h.Writer(group)
-	return trail.LogWriter{Workload: workload, PrincipalARN: principal}
 }
 
 func encode(signals []incident.Signal, r *Report) ([]string, error) {

@@ -388,11 +388,7 @@ func TestAFloodEndsAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	var direct kept
-	writers := trail.LogWriters(func(group string) trail.LogWriter {
-		workload, principal := c.LogWriter(group)
-		return trail.LogWriter{Workload: workload, PrincipalARN: principal}
-	})
-	if _, err := trail.Decode(bytes.NewReader(st.Events), "test", &direct, writers); err != nil {
+	if _, err := trail.Decode(bytes.NewReader(st.Events), "test", &direct, trail.LogWriters(c.LogWriter)); err != nil {
 		t.Fatal(err)
 	}
 	passed := throughIntake(t, st, c)

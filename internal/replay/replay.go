@@ -24,11 +24,13 @@ type Ingester interface {
 // may be nil, from several goroutines with the number of bytes that were read
 // since its last call.
 //
+// The options tell the decoder what the inputs do not say of themselves.
+//
 // Inputs that cannot be read are listed in the summary and are no error. An
 // error means that d failed or ctx ended; the summary is then of no use. When
 // ctx ends Read returns at once, though a read that waits for its input, as
 // from a terminal, may go on waiting.
-func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int)) (Summary, error) {
+func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int), options ...trail.Option) (Summary, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
@@ -43,7 +45,7 @@ func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int))
 				if i >= len(inputs) {
 					return
 				}
-				results[i], errs[i] = read(ctx, inputs[i], d, progress)
+				results[i], errs[i] = read(ctx, inputs[i], d, progress, options)
 				if errs[i] != nil {
 					next.Store(int64(len(inputs))) // nothing that follows is of use
 				}
@@ -79,7 +81,7 @@ func wait(ctx context.Context, wg *sync.WaitGroup) error {
 }
 
 // read decodes one input.
-func read(ctx context.Context, in Input, d Ingester, progress func(n int)) (Summary, error) {
+func read(ctx context.Context, in Input, d Ingester, progress func(n int), options []trail.Option) (Summary, error) {
 	b := &batch{ctx: ctx, to: d, uses: map[string]incident.Use{}}
 	b.sum.Files = 1
 	r, err := in.open()
@@ -88,7 +90,7 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int)) (Summ
 		return b.sum, nil
 	}
 	meter := &meter{ctx: ctx, r: r, progress: progress}
-	b.sum.Stats, err = trail.Decode(meter, in.Name, b)
+	b.sum.Stats, err = trail.Decode(meter, in.Name, b, options...)
 	err = errors.Join(err, r.Close())
 	b.flush()
 	if len(meter.begin()) == 0 {

@@ -272,7 +272,7 @@ func (d *decoder) unwrapped(v jsonscan.Value, around envelope) {
 // inside is the decoder of what is wrapped in the value at hand.
 func (d *decoder) inside(around envelope) *decoder {
 	if d.inner == nil {
-		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writers: d.writers, wraps: d.wraps + 1}
+		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writer: d.writer, wraps: d.wraps + 1}
 	}
 	in := d.inner
 	in.around, in.outer = around, d.at

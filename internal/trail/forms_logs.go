@@ -74,13 +74,7 @@ func unpack(v jsonscan.Value) ([]byte, SkipReason) {
 // logSource is where log events come from.
 type logSource struct {
 	account, group, stream string
-	writer                 LogWriter
-}
-
-// LogWriter is who writes to a log group, as far as that is known.
-type LogWriter struct {
-	Workload     string // the program's name
-	PrincipalARN string // the role or user that it runs as
+	program, principal     string // who writes to the group, as configured
 }
 
 // logs decodes unpacked log data. CloudWatch Logs sends control messages to
@@ -95,8 +89,8 @@ func (d *decoder) logs(v jsonscan.Value) {
 		group:   groupName(v.Get("logGroup").Str()),
 		stream:  v.Get("logStream").Str(),
 	}
-	if d.writers != nil {
-		src.writer = d.writers(src.group)
+	if d.writer != nil {
+		src.program, src.principal = d.writer(src.group)
 	}
 	v.Get("logEvents").Elements(func(_ int, e jsonscan.Value) bool {
 		d.logEvent(e, src)
@@ -190,7 +184,7 @@ func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
 	if sig.Time.IsZero() {
 		sig.Time = at
 	}
-	failedAs(&sig, src.principal(fact))
+	failedAs(&sig, src.principalOf(fact))
 	sig.Actor.SourceIP, sig.Actor.UserAgent = fact.SourceIP, shown(fact.UserAgent)
 	if fact.Exposure != nil {
 		sig.Kind = incident.CredentialExposed
@@ -202,7 +196,7 @@ func (src logSource) signal(fact logline.Fact, at time.Time) incident.Signal {
 // workload is the program that writes to a log group: as configured, or the
 // function, by the name that Lambda gives its group, or else the group itself.
 func (src logSource) workload() string {
-	if name := shown(src.writer.Workload); name != "" {
+	if name := shown(src.program); name != "" {
 		return name
 	}
 	if name, ok := strings.CutPrefix(src.group, "/aws/lambda/"); ok && name != "" {
@@ -211,14 +205,14 @@ func (src logSource) workload() string {
 	return src.group
 }
 
-// principal is whose credential a line is about. The line itself knows best.
+// principalOf is whose credential a line is about. The line itself knows best.
 // The group's writer stands in where it names nobody, and no key either: the
 // key may be another one's, and its issuance tells whose.
-func (src logSource) principal(fact logline.Fact) string {
+func (src logSource) principalOf(fact logline.Fact) string {
 	if fact.PrincipalARN != "" || fact.KeyID != "" {
 		return fact.PrincipalARN
 	}
-	return src.writer.PrincipalARN
+	return src.principal
 }
 
 // eventID names a log event within its account, as a reader can find it again.

@@ -591,26 +591,26 @@ func TestWhoWritesToALogGroup(t *testing.T) {
 	leak := "AWS_SESSION_TOKEN=" + secretToken
 	for _, tt := range []struct {
 		name, line string
-		writer     LogWriter
+		writer     [2]string // workload, principal
 		workload   string
 		target     incident.Principal
 	}{
-		{"nobody known", sdkError, LogWriter{}, "payments-worker", incident.Principal{}},
-		{"a workload", sdkError, LogWriter{Workload: "billing-api"}, "billing-api", incident.Principal{}},
-		{"a role", sdkError, LogWriter{PrincipalARN: role.ARN}, "payments-worker", role},
-		{"both", sdkError, LogWriter{"billing-api", role.ARN}, "billing-api", role},
-		{"a leak", leak, LogWriter{"billing-api", role.ARN}, "billing-api", role},
-		{"a leak that names its key", leak + " ASIAQRSTUVWXYZ234567", LogWriter{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
-		{"a line that knows its workload", marked(`,"workload":"cron"`), LogWriter{"billing-api", role.ARN}, "cron", role},
-		{"a line that knows its principal", marked(`,"principalArn":"` + other.ARN + `"`), LogWriter{"billing-api", role.ARN}, "billing-api", other},
-		{"a line that knows its key", marked(`,"accessKeyId":"ASIAQRSTUVWXYZ234567"`), LogWriter{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
-		{"a name that is a secret", sdkError, LogWriter{Workload: leak}, "payments-worker", incident.Principal{}},
+		{"nobody known", sdkError, [2]string{}, "payments-worker", incident.Principal{}},
+		{"a workload", sdkError, [2]string{"billing-api"}, "billing-api", incident.Principal{}},
+		{"a role", sdkError, [2]string{"", role.ARN}, "payments-worker", role},
+		{"both", sdkError, [2]string{"billing-api", role.ARN}, "billing-api", role},
+		{"a leak", leak, [2]string{"billing-api", role.ARN}, "billing-api", role},
+		{"a leak that names its key", leak + " ASIAQRSTUVWXYZ234567", [2]string{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
+		{"a line that knows its workload", marked(`,"workload":"cron"`), [2]string{"billing-api", role.ARN}, "cron", role},
+		{"a line that knows its principal", marked(`,"principalArn":"` + other.ARN + `"`), [2]string{"billing-api", role.ARN}, "billing-api", other},
+		{"a line that knows its key", marked(`,"accessKeyId":"ASIAQRSTUVWXYZ234567"`), [2]string{"billing-api", role.ARN}, "billing-api", incident.Principal{}},
+		{"a name that is a secret", sdkError, [2]string{leak}, "payments-worker", incident.Principal{}},
 	} {
 		for form, in := range map[string]string{"packed": inLogData(tt.line), "in a queue": inBatch(inLogEvents(tt.line))} {
 			t.Run(tt.name+", "+form, func(t *testing.T) {
 				var c collected
 				asked := ""
-				writers := LogWriters(func(group string) LogWriter { asked = group; return tt.writer })
+				writers := LogWriters(func(group string) (string, string) { asked = group; return tt.writer[0], tt.writer[1] })
 				if _, err := Decode(strings.NewReader(in), "test", &c, writers); err != nil {
 					t.Fatal(err)
 				}

@@ -51,10 +51,11 @@ func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, er
 // Option tells the decoder what a stream itself does not say.
 type Option func(*decoder)
 
-// LogWriters says who writes to a log group, by the group's name. What a log
-// line says of itself goes before it.
-func LogWriters(writer func(group string) LogWriter) Option {
-	return func(d *decoder) { d.writers = writer }
+// LogWriters says who writes to a log group: the program's name, and the ARN of
+// the role or user that it runs as, as far as they are known. What a log line
+// says of itself goes before it.
+func LogWriters(writer func(group string) (workload, principalARN string)) Option {
+	return func(d *decoder) { d.writer = writer }
 }
 
 // decoder walks a stream from value to value. Between values it is in the
@@ -65,7 +66,7 @@ type decoder struct {
 	sink   Sink
 	stats  *Stats
 
-	writers func(group string) LogWriter // nil if nobody knows
+	writer func(group string) (workload, principalARN string) // nil if nobody knows
 
 	fields jsonscan.Fields
 	out    decoded
