@@ -60,12 +60,13 @@ type Bus struct {
 	now      func() time.Time
 }
 
-// New returns the bus with a name or an ARN; the endpoint is AWS's if nil. Now is
-// the clock by which requests are signed.
-func New(cfg aws.Config, endpoint *string, name string, now func() time.Time) *Bus {
+// New returns the bus with a name or an ARN. The environment may name another
+// endpoint, as it may for all SDKs of AWS. Now is the clock by which requests are
+// signed.
+func New(cfg aws.Config, getenv func(string) string, name string, now func() time.Time) *Bus {
 	return &Bus{
-		name: name, endpoint: cmp.Or(aws.ToString(endpoint), "https://events."+cfg.Region+"."+domain(cfg.Region)),
-		region: cfg.Region, creds: cfg.Credentials, client: &http.Client{Timeout: timeout}, now: now,
+		name: name, region: cfg.Region, creds: cfg.Credentials, client: &http.Client{Timeout: timeout}, now: now,
+		endpoint: cmp.Or(getenv("AWS_ENDPOINT_URL_EVENTBRIDGE"), getenv("AWS_ENDPOINT_URL"), "https://events."+cfg.Region+"."+domain(cfg.Region)),
 	}
 }
 

@@ -23,6 +23,11 @@ func config(region string) aws.Config {
 	return aws.Config{Region: region, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return creds, nil })}
 }
 
+// in is an environment with one variable.
+func in(name, value string) func(string) string {
+	return func(asked string) string { return map[string]string{name: value}[asked] }
+}
+
 func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
 
 func finding() incident.Finding {
@@ -87,7 +92,7 @@ func start(t *testing.T, status int, answer string) (*service, *Bus) {
 	s := &service{t: t, status: status, answer: answer}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return s, New(config("eu-west-1"), &server.URL, "soc", noon)
+	return s, New(config("eu-west-1"), in("AWS_ENDPOINT_URL_EVENTBRIDGE", server.URL), "soc", noon)
 }
 
 func TestAFindingIsPut(t *testing.T) {
@@ -148,7 +153,7 @@ func TestTheEndpointIsTheRegions(t *testing.T) {
 	for region, want := range map[string]string{
 		"eu-west-1": "https://events.eu-west-1.amazonaws.com", "us-gov-west-1": "https://events.us-gov-west-1.amazonaws.com", "cn-north-1": "https://events.cn-north-1.amazonaws.com.cn",
 	} {
-		if got := New(config(region), nil, "soc", noon).endpoint; got != want {
+		if got := New(config(region), in("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:1"), "soc", noon).endpoint; got != want {
 			t.Errorf("endpoint = %s, want %s", got, want)
 		}
 	}

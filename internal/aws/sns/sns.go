@@ -18,6 +18,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -35,11 +36,12 @@ type Sender interface {
 	Publish(ctx context.Context, in *sns.PublishInput, options ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// NewClient returns a client of SNS; the endpoint is AWS's if nil.
-func NewClient(cfg aws.Config, endpoint *string) *sns.Client {
+// NewClient returns a client of SNS. The environment may name another endpoint,
+// as it may for all SDKs of AWS.
+func NewClient(cfg aws.Config, getenv func(string) string) *sns.Client {
 	return sns.NewFromConfig(cfg, func(o *sns.Options) {
-		if endpoint != nil {
-			o.BaseEndpoint = endpoint
+		if url := cmp.Or(getenv("AWS_ENDPOINT_URL_SNS"), getenv("AWS_ENDPOINT_URL")); url != "" {
+			o.BaseEndpoint = &url
 		}
 	})
 }
