@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,15 +140,34 @@ func TestTell(t *testing.T) {
 	}
 }
 
+// reasons are all there are, and whether they tell.
+var reasons = map[Reason]bool{
+	New: true, VerdictChanged: true, CauseChanged: true, SeverityRaised: true, NewSubject: true, ReachGrew: true, TakesOver: true, Superseded: true, Withdrawn: true,
+	NothingNew: false, Outdated: false, Gathering: false, Suppressed: false, Inhibited: false, OnRecord: false, TakenOver: false, NeverTold: false,
+}
+
 func TestEveryReasonSaysWhetherItTells(t *testing.T) {
-	tells := map[Reason]bool{
-		New: true, VerdictChanged: true, CauseChanged: true, SeverityRaised: true, NewSubject: true, ReachGrew: true, TakesOver: true, Superseded: true, Withdrawn: true,
-		NothingNew: false, Outdated: false, Gathering: false, Suppressed: false, Inhibited: false, OnRecord: false, TakenOver: false, NeverTold: false,
-	}
-	for r, want := range tells {
+	for r, want := range reasons {
 		if r.Tells() != want {
 			t.Errorf("%s.Tells() = %v", r, !want)
 		}
+	}
+}
+
+func TestEveryReasonIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/notifications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tells, _, ok := strings.Cut(string(page), "## What is not")
+	for r := range reasons {
+		row := "\n| `" + string(r) + "` | "
+		if !strings.Contains(string(page), row) || strings.Contains(tells, row) != r.Tells() {
+			t.Errorf("%s has no row, or one in the wrong table", r)
+		}
+	}
+	if rows := strings.Count(string(page), "\n| `"); !ok || rows != len(reasons) {
+		t.Errorf("%d rows for %d reasons", rows, len(reasons))
 	}
 }
 
