@@ -89,13 +89,17 @@ func fillAll(fill func(string) string, list []string) []string {
 }
 
 // commands puts the commands that fit the subject's kind in place of the
-// markers %contain and %look.
+// markers %contain, %longer and %look.
 func (v *view) commands(steps []string) []string {
 	var out []string
 	for _, s := range steps {
 		switch s {
 		case "%contain":
 			out = append(out, v.contain()...)
+		case "%longer":
+			if v.who.Type == incident.Role {
+				out = append(out, "If the job is longer than the session: ask for a longer one (`aws iam update-role --role-name {name} --max-session-duration 43200`)")
+			}
 		case "%look":
 			out = append(out, v.look())
 		default:
@@ -259,7 +263,7 @@ var advices = map[incident.Cause]advice{
 
 	incident.TokenExpired: {
 		"uses credentials that have expired",
-		[]string{"Let the program take new credentials: restart it, or log in again (`aws sso login`)", "If it caches credentials: let the SDK's provider renew them, do not store AccessKeyId and SessionToken yourself", "If the job is longer than the session: ask for a longer one (`aws iam update-role --role-name {name} --max-session-duration 43200`)"},
+		[]string{"Let the program take new credentials: restart it, or log in again (`aws sso login`)", "If it caches credentials: let the SDK's provider renew them, do not store AccessKeyId and SessionToken yourself", "%longer"},
 		[]string{"the key fails although its expiration is still to come: then it was cut off", "the failures recur at an interval: then a refresh bug"},
 		nil,
 	},
