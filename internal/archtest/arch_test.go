@@ -23,7 +23,7 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/localaws"},
+	{"internal/incident", "internal/jsonscan", "internal/localaws", "internal/aws/ddb"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},

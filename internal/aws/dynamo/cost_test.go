@@ -13,11 +13,13 @@ import (
 	"github.com/trailverdict/trailverdict/internal/store/filing"
 )
 
-func pricedStore(t *testing.T) (*priced, *filing.Store) {
+func pricedStore(t *testing.T) (*prices, *filing.Store) {
 	t.Helper()
-	c := client(t)
-	p := &priced{API: c}
-	return p, dynamo.New(p, newTable(t, c), store.DefaultLimits(), nil)
+	g, c := newGate(t)
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+	p := &prices{}
+	g.see = p.see
+	return p, s
 }
 
 func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }

@@ -3,55 +3,51 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/config"
 )
 
-// Creator is what Create calls of DynamoDB.
-type Creator interface {
-	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
-}
-
 // Create creates the table in the shape that package config gives it, for tests:
 // in an account infra creates it.
-func Create(ctx context.Context, api Creator, name string) error {
-	in := &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		KeySchema: keySchema(config.TablePartition, config.TableSort),
-		StreamSpecification: &types.StreamSpecification{
-			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage,
-		},
+func Create(ctx context.Context, c *ddb.Client, name string) error {
+	in := ddb.CreateInput{
+		TableName: name, BillingMode: "PAY_PER_REQUEST",
+		KeySchema:           keySchema(config.TablePartition, config.TableSort),
+		StreamSpecification: ddb.StreamSpecification{StreamEnabled: true, StreamViewType: "NEW_IMAGE"},
 	}
 	attrs := map[string]bool{config.TablePartition: true, config.TableSort: true}
 	for _, index := range config.TableIndexes() {
 		attrs[index.Partition], attrs[index.Sort] = true, true
-		projection := types.ProjectionTypeAll
+		kind := "ALL"
 		if index.KeysOnly {
-			projection = types.ProjectionTypeKeysOnly
+			kind = "KEYS_ONLY"
 		}
-		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
-			IndexName: aws.String(index.Name), KeySchema: keySchema(index.Partition, index.Sort),
-			Projection: &types.Projection{ProjectionType: projection},
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, ddb.GlobalIndex{
+			IndexName: index.Name, KeySchema: keySchema(index.Partition, index.Sort), Projection: ddb.Projection{ProjectionType: kind},
 		})
 	}
-	for attr := range attrs {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
-			AttributeName: aws.String(attr), AttributeType: types.ScalarAttributeTypeS,
-		})
+	for _, attr := range slices.Sorted(maps.Keys(attrs)) {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, ddb.AttributeDefinition{AttributeName: attr, AttributeType: "S"})
 	}
-	if _, err := api.CreateTable(ctx, in); err != nil {
+	if err := c.Call(ctx, "CreateTable", in, &struct{}{}); err != nil {
 		return fmt.Errorf("create table %s: %w", name, err)
 	}
 	return nil
 }
 
-func keySchema(partition, sort string) []types.KeySchemaElement {
-	return []types.KeySchemaElement{
-		{AttributeName: aws.String(partition), KeyType: types.KeyTypeHash},
-		{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
+func keySchema(partition, sort string) []ddb.KeyElement {
+	return []ddb.KeyElement{
+		{AttributeName: partition, KeyType: "HASH"}, {AttributeName: sort, KeyType: "RANGE"},
 	}
+}
+
+// Drop deletes a table that a test has created.
+func Drop(ctx context.Context, c *ddb.Client, name string) error {
+	if err := c.Call(ctx, "DeleteTable", ddb.DropInput{TableName: name}, &struct{}{}); err != nil {
+		return fmt.Errorf("drop table %s: %w", name, err)
+	}
+	return nil
 }

@@ -6,43 +6,23 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/config"
-	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
 	"github.com/trailverdict/trailverdict/internal/store/storetest"
 )
 
-func client(t *testing.T) *dynamodb.Client {
-	t.Helper()
-	url := localaws.DynamoDB(t).URL
-	cfg := aws.Config{
-		Region: localaws.Region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
-		}),
-	}
-	return dynamo.NewClient(cfg, func(name string) string {
-		if name == "AWS_ENDPOINT_URL_DYNAMODB" {
-			return url
-		}
-		return ""
-	})
-}
-
 // newTable returns the name of a new table, which is dropped after the test.
-func newTable(t *testing.T, c *dynamodb.Client) string {
+func newTable(t *testing.T, c *ddb.Client) string {
 	t.Helper()
 	name := "test-" + rand.Text()
 	if err := dynamo.Create(context.Background(), c, name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := c.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+		if err := dynamo.Drop(context.Background(), c, name); err != nil {
 			t.Error(err)
 		}
 	})

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,54 +19,10 @@ import (
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/store/filing"
 )
 
-// troubled answers calls itself for a while, and then lets them through.
-type troubled struct {
-	dynamo.API
-	batch    func(*dynamodb.BatchWriteItemInput) (*dynamodb.BatchWriteItemOutput, error)
-	get      func(*dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error)
-	transact func(*dynamodb.TransactWriteItemsInput) error
-	put      func() error
-	left     int // calls that are still troubled
-	calls    int
-}
-
-func (a *troubled) trouble() bool {
-	a.calls++
-	a.left--
-	return a.left >= 0
-}
-
-func (a *troubled) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
-	if a.batch != nil && a.trouble() {
-		return a.batch(in)
-	}
-	return a.API.BatchWriteItem(ctx, in, o...)
-}
-
-func (a *troubled) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	if a.get != nil && a.trouble() {
-		return a.get(in)
-	}
-	return a.API.BatchGetItem(ctx, in, o...)
-}
-
-func (a *troubled) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
-	if a.transact != nil && a.trouble() {
-		return nil, a.transact(in)
-	}
-	return a.API.TransactWriteItems(ctx, in, o...)
-}
-
-func (a *troubled) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	if a.put != nil && a.trouble() {
-		return nil, a.put()
-	}
-	return a.API.PutItem(ctx, in, o...)
-}
-
-// many is a commit of more items than a batch holds, without and with a case.
+// many is a commit of more items than a batch holds.
 func many() store.Commit {
 	var c store.Commit
 	for i := range 40 {
@@ -79,11 +37,21 @@ func caseOf(s incident.Signal) store.Case {
 	}, Due: noon()}
 }
 
-// everything is what a store holds.
-func everything(t *testing.T, s interface {
-	Signals(context.Context, store.Query) (store.Page[incident.Signal], error)
-},
-) int {
+// one is a commit of a single item, and decided one with a case.
+func one() store.Commit {
+	s := failed(0, "role-00")
+	s.Key = ""
+	return store.Commit{Signals: []incident.Signal{s}}
+}
+
+func decided() store.Commit {
+	c := one()
+	c.Cases = []store.Case{caseOf(c.Signals[0])}
+	return c
+}
+
+// kept is how many signals a store holds.
+func kept(t *testing.T, s *filing.Store) int {
 	t.Helper()
 	page, err := s.Signals(context.Background(), store.Query{})
 	if err != nil {
@@ -92,87 +60,139 @@ func everything(t *testing.T, s interface {
 	return len(page.Items)
 }
 
-// undone leaves all of a batch undone.
-func undone(in *dynamodb.BatchWriteItemInput) (*dynamodb.BatchWriteItemOutput, error) {
-	out := &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}
-	for name, list := range in.RequestItems {
-		out.UnprocessedItems[name] = list
+func TestWhatPassesIsTriedAgain(t *testing.T) {
+	for name, no := range map[string]refusal{
+		"throttling":             {status: http.StatusBadRequest, code: "ProvisionedThroughputExceededException"},
+		"other throttling":       {status: http.StatusBadRequest, code: "ThrottlingException"},
+		"an internal error":      {status: http.StatusInternalServerError, code: "InternalServerError"},
+		"an error of a proxy":    {status: http.StatusBadGateway, body: "<html>"},
+		"a broken connection":    {cutShort: true},
+		"an answer that is lost": {cutShort: true, after: true},
+		"no JSON":                {status: http.StatusOK, body: "<html>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, c := newGate(t)
+			s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+			g.refuse = times(2, "PutItem", no)
+			if err := s.Commit(context.Background(), one()); err != nil {
+				t.Fatal(err)
+			}
+			if n := kept(t, s); n != 1 || g.calls["PutItem"] != 3 {
+				t.Errorf("%d signals after %d calls, want 1 after 3", n, g.calls["PutItem"])
+			}
+		})
 	}
-	return out, nil
+}
+
+func TestWhatStaysIsTheCallers(t *testing.T) {
+	for name, test := range map[string]struct {
+		no    refusal
+		calls int
+		says  string
+	}{
+		"throttling":    {refusal{status: http.StatusBadRequest, code: "ThrottlingException"}, 4, "ThrottlingException: slow down"},
+		"no such table": {refusal{status: http.StatusBadRequest, code: "ResourceNotFoundException"}, 1, "ResourceNotFoundException"},
+		"not allowed":   {refusal{status: http.StatusBadRequest, code: "AccessDeniedException"}, 1, "AccessDeniedException"},
+		"no type":       {refusal{status: http.StatusForbidden, body: "{}"}, 1, "403"},
+		"no connection": {refusal{cutShort: true}, 4, "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, c := newGate(t)
+			s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+			g.refuse = times(1000, "PutItem", test.no)
+			err := s.Commit(context.Background(), one())
+			if err == nil || !strings.Contains(err.Error(), test.says) || errors.Is(err, store.ErrConflict) {
+				t.Errorf("Commit() = %v, want %q", err, test.says)
+			}
+			if g.calls["PutItem"] != test.calls {
+				t.Errorf("%d calls, want %d", g.calls["PutItem"], test.calls)
+			}
+		})
+	}
+}
+
+func TestTryingEndsWithTheContext(t *testing.T) {
+	g, c := newGate(t)
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	g.refuse = func(x exchange) *refusal {
+		if x.operation != "PutItem" {
+			return nil
+		}
+		cancel()
+		return &refusal{status: http.StatusInternalServerError, code: "InternalServerError"}
+	}
+	if err := s.Commit(ctx, one()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Commit() = %v, want %v", err, context.Canceled)
+	}
+	if n := g.calls["PutItem"]; n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+	before := time.Now()
+	if err := s.Commit(ctx, many()); !errors.Is(err, context.Canceled) || time.Since(before) > time.Minute {
+		t.Errorf("Commit() = %v, want %v", err, context.Canceled)
+	}
+}
+
+// undone leaves all of a batch undone, as DynamoDB does with a part of one.
+func undone(n int) func(exchange) *refusal {
+	return func(x exchange) *refusal {
+		if x.operation != "BatchWriteItem" && x.operation != "BatchGetItem" {
+			return nil
+		}
+		if n--; n < 0 {
+			return nil
+		}
+		var in struct{ RequestItems json.RawMessage }
+		if err := json.Unmarshal(x.request, &in); err != nil {
+			return &refusal{status: http.StatusTeapot, body: err.Error()}
+		}
+		return &refusal{status: http.StatusOK, body: `{"UnprocessedItems":` + string(in.RequestItems) + `,"UnprocessedKeys":` + string(in.RequestItems) + `}`}
+	}
 }
 
 func TestWhatABatchLeavesUndoneIsTriedAgain(t *testing.T) {
-	c := client(t)
-	api := &troubled{API: c, batch: undone, left: 2}
-	s := dynamo.New(api, newTable(t, c), store.DefaultLimits(), nil)
+	g, c := newGate(t)
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+	g.refuse = undone(2)
 	if err := s.Commit(context.Background(), many()); err != nil {
 		t.Fatal(err)
 	}
-	if n := everything(t, s); n != 40 {
+	if n := kept(t, s); n != 40 {
 		t.Errorf("%d signals are kept, want 40", n)
 	}
-}
-
-func TestThrottlingIsTheCallersInTheEnd(t *testing.T) {
-	c := client(t)
-	api := &troubled{API: c, batch: undone, left: 1000}
-	s := dynamo.New(api, newTable(t, c), store.DefaultLimits(), nil)
-	err := s.Commit(context.Background(), many())
-	if err == nil || !strings.Contains(err.Error(), "throttled") || errors.Is(err, store.ErrConflict) {
+	g.refuse = undone(1000)
+	if err := s.Commit(context.Background(), many()); err == nil || !strings.Contains(err.Error(), "throttled") {
 		t.Errorf("Commit() = %v, want that it was throttled", err)
 	}
-	if api.calls > 5 {
-		t.Errorf("%d tries", api.calls)
+}
+
+func TestWhatAGetLeavesOutIsAskedForAgain(t *testing.T) {
+	g, c := newGate(t)
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+	commit := many()
+	for _, one := range commit.Signals {
+		commit.Cases = append(commit.Cases, caseOf(one))
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := s.Commit(ctx, many()); !errors.Is(err, context.Canceled) {
-		t.Errorf("Commit() without time = %v, want %v", err, context.Canceled)
+	if err := s.Commit(context.Background(), commit); err != nil {
+		t.Fatal(err)
+	}
+	g.refuse = undone(2)
+	due, next, err := s.DueCases(context.Background(), noon(), "")
+	if err != nil || len(due) != 40 || next != "" {
+		t.Errorf("%d cases are due, %q, %v; want 40", len(due), next, err)
 	}
 }
 
-func TestAnErrorIsNoConflict(t *testing.T) {
-	c := client(t)
-	name := newTable(t, c)
-	asked := errors.New("as asked")
-	api := &troubled{
-		API: c, left: 1000,
-		put:      func() error { return &types.ProvisionedThroughputExceededException{} },
-		transact: func(*dynamodb.TransactWriteItemsInput) error { return asked },
-	}
-	s := dynamo.New(api, name, store.DefaultLimits(), nil)
-	one := failed(0, "role-00")
-	one.Key = ""
-	var throttled *types.ProvisionedThroughputExceededException
-	if err := s.Commit(context.Background(), store.Commit{Signals: []incident.Signal{one}}); !errors.As(err, &throttled) {
-		t.Errorf("Commit() = %v, want the service's error", err)
-	}
-	err := s.Commit(context.Background(), store.Commit{Signals: []incident.Signal{one}, Cases: []store.Case{caseOf(one)}})
-	if !errors.Is(err, asked) || errors.Is(err, store.ErrConflict) {
-		t.Errorf("Commit() = %v, want %v", err, asked)
-	}
-	if n := everything(t, s); n != 0 {
-		t.Errorf("%d signals are kept, want none", n)
-	}
-}
-
-func cancelled(code string) func(*dynamodb.TransactWriteItemsInput) error {
-	return func(in *dynamodb.TransactWriteItemsInput) error {
-		reasons := make([]types.CancellationReason, len(in.TransactItems))
-		for i := range reasons {
-			reasons[i].Code = aws.String("None")
-		}
-		reasons[len(reasons)-1].Code = &code
-		return &types.TransactionCanceledException{CancellationReasons: reasons}
-	}
+func cancelled(code string) refusal {
+	return refusal{status: http.StatusBadRequest, body: `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",` +
+		`"Message":"cancelled","CancellationReasons":[{"Code":"None"},{"Code":"` + code + `","Message":"so"}]}`}
 }
 
 func TestTransactionsThatCollide(t *testing.T) {
-	one := failed(0, "role-00")
-	commit := store.Commit{Signals: []incident.Signal{one}, Cases: []store.Case{caseOf(one)}}
 	for name, test := range map[string]struct {
 		code     string
-		left     int
+		times    int
 		conflict bool // the error is store.ErrConflict
 		fails    bool
 	}{
@@ -183,68 +203,59 @@ func TestTransactionsThatCollide(t *testing.T) {
 		"an item that cannot be is the caller's": {"ValidationError", 1000, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := client(t)
-			api := &troubled{API: c, transact: cancelled(test.code), left: test.left}
-			s := dynamo.New(api, newTable(t, c), store.DefaultLimits(), nil)
-			err := s.Commit(context.Background(), commit)
+			g, c := newGate(t)
+			s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+			g.refuse = times(test.times, "TransactWriteItems", cancelled(test.code))
+			err := s.Commit(context.Background(), decided())
 			if (err != nil) != test.fails || errors.Is(err, store.ErrConflict) != test.conflict {
 				t.Errorf("Commit() = %v", err)
 			}
-			if n := everything(t, s); (n == 0) != test.fails {
+			if n := kept(t, s); (n == 0) != test.fails {
 				t.Errorf("%d signals are kept after %v", n, err)
 			}
 		})
 	}
 }
 
-func TestWhatAGetLeavesOutIsAskedForAgain(t *testing.T) {
-	c := client(t)
-	name := newTable(t, c)
-	api := &troubled{API: c, left: 1, get: func(in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error) {
-		return &dynamodb.BatchGetItemOutput{UnprocessedKeys: in.RequestItems}, nil
-	}}
-	s := dynamo.New(api, name, store.DefaultLimits(), nil)
-	commit := many()
-	for _, one := range commit.Signals {
-		commit.Cases = append(commit.Cases, caseOf(one))
-	}
-	if err := s.Commit(context.Background(), commit); err != nil {
+// TestALostAnswerIsNoConflict lets a transaction be done, and its answer be
+// lost: trying again must not find its own work in the way.
+func TestALostAnswerIsNoConflict(t *testing.T) {
+	g, c := newGate(t)
+	s := dynamo.New(c, newTable(t, c), store.DefaultLimits(), nil)
+	g.refuse = times(1, "TransactWriteItems", refusal{cutShort: true, after: true})
+	if err := s.Commit(context.Background(), decided()); err != nil {
 		t.Fatal(err)
 	}
-	due, next, err := s.DueCases(context.Background(), noon(), "")
-	if err != nil || len(due) != 40 || next != "" {
-		t.Errorf("%d cases are due, %q, %v; want 40", len(due), next, err)
-	}
-	if api.calls != 3 {
-		t.Errorf("%d gets, want one of the versions, one of the cases, and one again", api.calls)
+	cases, err := s.Cases(context.Background(), decided().Cases[0].Subject())
+	if err != nil || len(cases) != 1 || cases[0].Version != 1 || g.calls["TransactWriteItems"] != 2 {
+		t.Errorf("cases = %+v, %v after %d calls; want version 1 after 2", cases, err, g.calls["TransactWriteItems"])
 	}
 }
 
 // TestAttributesOfOthersStay lets somebody else add to a case.
 func TestAttributesOfOthersStay(t *testing.T) {
-	c := client(t)
+	c, raw := client(t), sdk(t)
 	name := newTable(t, c)
 	s := dynamo.New(c, name, store.DefaultLimits(), nil)
-	one := failed(0, "role-00")
-	kept := caseOf(one)
+	kept := decided().Cases[0]
 	if err := s.Commit(context.Background(), store.Commit{Cases: []store.Case{kept}}); err != nil {
 		t.Fatal(err)
 	}
 	key := map[string]types.AttributeValue{
 		"pk": &types.AttributeValueMemberS{Value: "case/" + kept.Subject()}, "sk": &types.AttributeValueMemberS{Value: kept.Finding.ID},
 	}
-	_, err := c.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
+	_, err := raw.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 		TableName: &name, Key: key, UpdateExpression: aws.String("SET theirs = :t"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":t": &types.AttributeValueMemberS{Value: "x"}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":t": &types.AttributeValueMemberBOOL{Value: true}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept.Version, kept.Finding.Verdict = 1, incident.Compromise
-	if err := s.Commit(context.Background(), store.Commit{Signals: []incident.Signal{one}, Cases: []store.Case{kept}}); err != nil {
+	if err := s.Commit(context.Background(), store.Commit{Signals: one().Signals, Cases: []store.Case{kept}}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.GetItem(context.Background(), &dynamodb.GetItemInput{TableName: &name, Key: key})
+	got, err := raw.GetItem(context.Background(), &dynamodb.GetItemInput{TableName: &name, Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +277,8 @@ func readsFromStream(t *testing.T, item map[string]types.AttributeValue, want st
 			image[name] = map[string]string{"N": v.Value}
 		case *types.AttributeValueMemberB:
 			image[name] = map[string][]byte{"B": v.Value}
+		case *types.AttributeValueMemberBOOL:
+			image[name] = map[string]bool{"BOOL": v.Value}
 		}
 	}
 	body, err := json.Marshal(image)

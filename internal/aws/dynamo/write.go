@@ -2,18 +2,14 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
@@ -29,12 +25,9 @@ const (
 	transactionBytes = 3 << 20
 )
 
-// errThrottled says that DynamoDB took a part of a batch only, time and again.
-var errThrottled = errors.New("throttled: a part of a batch is left undone")
-
 // Write keeps evidence and cases together, or neither.
 func (t *table) Write(ctx context.Context, evidence, cases []filing.Item) error {
-	var puts []attributes
+	var puts []ddb.Attributes
 	size := 0
 	for _, item := range evidence {
 		puts = append(puts, evidenceItem(item))
@@ -55,11 +48,10 @@ func (t *table) Write(ctx context.Context, evidence, cases []filing.Item) error 
 }
 
 // put writes evidence.
-func (t *table) put(ctx context.Context, puts []attributes) error {
+func (t *table) put(ctx context.Context, puts []ddb.Attributes) error {
 	if len(puts) == 1 {
-		out, err := t.api.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: &t.name, Item: puts[0], ReturnConsumedCapacity: t.counting(),
-		})
+		var out ddb.WriteOutput
+		err := t.client.Call(ctx, "PutItem", ddb.PutInput{TableName: t.name, Item: puts[0], ReturnConsumedCapacity: t.counting()}, &out)
 		if err != nil {
 			return fmt.Errorf("put item into table %s: %w", t.name, err)
 		}
@@ -67,35 +59,32 @@ func (t *table) put(ctx context.Context, puts []attributes) error {
 		return nil
 	}
 	for batch := range slices.Chunk(puts, batchItems) {
-		if err := t.putBatch(ctx, batch); err != nil {
+		var requests []ddb.WriteRequest
+		for _, a := range batch {
+			requests = append(requests, ddb.WriteRequest{PutRequest: &ddb.PutRequest{Item: a}})
+		}
+		if err := t.batch(ctx, requests); err != nil {
 			return fmt.Errorf("put items into table %s: %w", t.name, err)
 		}
 	}
 	return nil
 }
 
-func (t *table) putBatch(ctx context.Context, puts []attributes) error {
-	var requests []types.WriteRequest
-	for _, a := range puts {
-		requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: a}})
-	}
-	return t.batch(ctx, requests)
-}
-
 // batch makes requests until all are done, or DynamoDB has left some undone too
 // often.
-func (t *table) batch(ctx context.Context, left []types.WriteRequest) error {
+func (t *table) batch(ctx context.Context, left []ddb.WriteRequest) error {
 	for try := 0; len(left) > 0; try++ {
-		if err := pause(ctx, try); err != nil {
+		if err := ddb.Pause(ctx, try); err != nil {
 			return err
 		}
-		out, err := t.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
-			RequestItems: map[string][]types.WriteRequest{t.name: left}, ReturnConsumedCapacity: t.counting(),
-		})
+		var out ddb.BatchWriteOutput
+		err := t.client.Call(ctx, "BatchWriteItem", ddb.BatchWriteInput{
+			RequestItems: map[string][]ddb.WriteRequest{t.name: left}, ReturnConsumedCapacity: t.counting(),
+		}, &out)
 		if err != nil {
 			return err
 		}
-		t.wrote("BatchWriteItem", len(left), pointers(out.ConsumedCapacity)...)
+		t.wrote("BatchWriteItem", len(left), out.ConsumedCapacity...)
 		left = out.UnprocessedItems[t.name]
 	}
 	return nil
@@ -103,7 +92,7 @@ func (t *table) batch(ctx context.Context, left []types.WriteRequest) error {
 
 // Replace writes evidence, and then drops what it stands in place of.
 func (t *table) Replace(ctx context.Context, old, evidence []filing.Item) error {
-	var puts []attributes
+	var puts []ddb.Attributes
 	for _, item := range evidence {
 		puts = append(puts, evidenceItem(item))
 	}
@@ -111,9 +100,9 @@ func (t *table) Replace(ctx context.Context, old, evidence []filing.Item) error 
 		return err
 	}
 	for batch := range slices.Chunk(old, batchItems) {
-		var requests []types.WriteRequest
+		var requests []ddb.WriteRequest
 		for _, item := range batch {
-			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: keyOf(item.Node, item.Sort)}})
+			requests = append(requests, ddb.WriteRequest{DeleteRequest: &ddb.DeleteRequest{Key: keyOf(item.Node, item.Sort)}})
 		}
 		if err := t.batch(ctx, requests); err != nil {
 			return fmt.Errorf("delete items of table %s: %w", t.name, err)
@@ -122,82 +111,56 @@ func (t *table) Replace(ctx context.Context, old, evidence []filing.Item) error 
 	return nil
 }
 
-// pause waits before a try that is not the first, longer each time, or ends the
-// trying.
-func pause(ctx context.Context, try int) error {
-	const base = 50 * time.Millisecond
-	switch {
-	case try == 0:
-		return nil
-	case try >= attempts:
-		return errThrottled
+// revise is the write of a case. It leaves attributes alone that it does not
+// know.
+func (t *table) revise(item filing.Item) *ddb.Update {
+	u := &ddb.Update{
+		TableName:                 t.name,
+		Key:                       keyOf(item.Node, item.Sort),
+		ExpressionAttributeNames:  map[string]string{"#v": versionAttr},
+		ExpressionAttributeValues: ddb.Attributes{},
+		ConditionExpression:       "attribute_not_exists(#v)",
 	}
-	timer := time.NewTimer(base<<try/2 + rand.N(base<<try))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
+	if item.Version > 1 {
+		u.ConditionExpression = "#v = :was"
+		u.ExpressionAttributeValues[":was"] = ddb.Number(item.Version - 1)
 	}
-}
-
-// revision is the write of a case: what it sets, and on what condition.
-type revision struct {
-	key               attributes
-	update, condition string
-	names             map[string]string
-	values            attributes
-}
-
-// revise leaves attributes alone that it does not know.
-func revise(item filing.Item) revision {
-	r := revision{
-		key:    keyOf(item.Node, item.Sort),
-		names:  map[string]string{"#v": versionAttr},
-		values: attributes{},
-	}
-	sets := map[string]types.AttributeValue{
-		versionAttr: number(item.Version), dataAttr: &types.AttributeValueMemberB{Value: item.Data},
-		kindAttr: nil, dueAttr: nil, config.TableExpiry: nil,
+	sets := ddb.Attributes{
+		versionAttr: ddb.Number(item.Version), dataAttr: ddb.Binary(item.Data),
+		kindAttr: {}, dueAttr: {}, config.TableExpiry: {},
 	}
 	if !item.Due.IsZero() {
-		sets[kindAttr], sets[dueAttr] = text(string(item.Kind())), text(timeKey(item.Due))
+		sets[kindAttr], sets[dueAttr] = ddb.Text(string(item.Kind())), ddb.Text(timeKey(item.Due))
 	}
 	if !item.Expires.IsZero() {
-		sets[config.TableExpiry] = number(seconds(item.Expires))
+		sets[config.TableExpiry] = ddb.Seconds(item.Expires)
 	}
 	for name, label := range item.Labels {
-		if sets[name] = nil; label != "" {
-			sets[name] = text(label)
+		if sets[name] = (ddb.Value{}); label != "" {
+			sets[name] = ddb.Text(label)
 		}
 	}
-	r.setAll(sets)
-	r.condition = "attribute_not_exists(#v)"
-	if item.Version > 1 {
-		r.condition = "#v = :was"
-		r.values[":was"] = number(item.Version - 1)
-	}
-	return r
+	setAll(u, sets)
+	return u
 }
 
-// setAll sets attributes, and removes those that are to be none.
-func (r *revision) setAll(sets map[string]types.AttributeValue) {
+// setAll sets attributes, and removes those that are to have no value.
+func setAll(u *ddb.Update, sets ddb.Attributes) {
 	var set, remove []string
 	for i, name := range slices.Sorted(maps.Keys(sets)) {
 		alias := fmt.Sprintf("#a%d", i)
-		r.names[alias] = name
-		if sets[name] == nil {
+		u.ExpressionAttributeNames[alias] = name
+		if sets[name].None() {
 			remove = append(remove, alias)
 			continue
 		}
-		value := fmt.Sprintf(":a%d", i)
-		r.values[value] = sets[name]
-		set = append(set, alias+" = "+value)
+		placeholder := fmt.Sprintf(":a%d", i)
+		u.ExpressionAttributeValues[placeholder] = sets[name]
+		set = append(set, alias+" = "+placeholder)
 	}
-	r.update = "SET " + joined(set)
+	u.UpdateExpression = "SET " + joined(set)
 	if len(remove) > 0 {
-		r.update += " REMOVE " + joined(remove)
+		u.UpdateExpression += " REMOVE " + joined(remove)
 	}
 }
 
@@ -205,14 +168,10 @@ func joined(parts []string) string { return strings.Join(parts, ", ") }
 
 // update writes one case alone, which costs half of what a transaction does.
 func (t *table) update(ctx context.Context, item filing.Item) error {
-	r := revise(item)
-	out, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &t.name, Key: r.key, UpdateExpression: &r.update, ConditionExpression: &r.condition,
-		ExpressionAttributeNames: r.names, ExpressionAttributeValues: r.values, ReturnConsumedCapacity: t.counting(),
-	})
-	var failed *types.ConditionalCheckFailedException
+	var out ddb.WriteOutput
+	err := t.client.Call(ctx, "UpdateItem", ddb.UpdateInput{Update: *t.revise(item), ReturnConsumedCapacity: t.counting()}, &out)
 	switch {
-	case errors.As(err, &failed):
+	case ddb.Is(err, "ConditionalCheckFailedException"):
 		return store.ErrConflict
 	case err != nil:
 		return fmt.Errorf("update case in table %s: %w", t.name, err)
@@ -223,46 +182,45 @@ func (t *table) update(ctx context.Context, item filing.Item) error {
 
 // transact writes all or nothing. Another transaction on the same case is waited
 // for a little: it may have lost too.
-func (t *table) transact(ctx context.Context, puts []attributes, cases []filing.Item) error {
-	in := &dynamodb.TransactWriteItemsInput{ReturnConsumedCapacity: t.counting()}
+func (t *table) transact(ctx context.Context, puts []ddb.Attributes, cases []filing.Item) error {
+	in := ddb.TransactInput{ReturnConsumedCapacity: t.counting()}
 	for _, a := range puts {
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &t.name, Item: a}})
+		in.TransactItems = append(in.TransactItems, ddb.Action{Put: &ddb.PutAction{TableName: t.name, Item: a}})
 	}
 	for _, item := range cases {
-		r := revise(item)
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Update: &types.Update{
-			TableName: &t.name, Key: r.key, UpdateExpression: &r.update, ConditionExpression: &r.condition,
-			ExpressionAttributeNames: r.names, ExpressionAttributeValues: r.values,
-		}})
+		in.TransactItems = append(in.TransactItems, ddb.Action{Update: t.revise(item)})
 	}
 	for try := 0; ; try++ {
-		if err := pause(ctx, try); errors.Is(err, errThrottled) {
+		if err := ddb.Pause(ctx, try); errors.Is(err, ddb.ErrUndone) {
 			return store.ErrConflict // it goes on: read again what the others made of it
 		} else if err != nil {
 			return err
 		}
-		out, err := t.api.TransactWriteItems(ctx, in)
-		var cancelled *types.TransactionCanceledException
+		in.ClientRequestToken = rand.Text()
+		var out ddb.TransactOutput
+		err := t.client.Call(ctx, "TransactWriteItems", in, &out)
 		switch {
 		case err == nil:
-			t.wrote("TransactWriteItems", len(in.TransactItems), pointers(out.ConsumedCapacity)...)
+			t.wrote("TransactWriteItems", len(in.TransactItems), out.ConsumedCapacity...)
 			return nil
-		case errors.As(err, &cancelled) && because(cancelled, "ConditionalCheckFailed"):
+		case because(err, "ConditionalCheckFailed"):
 			return store.ErrConflict
-		case !errors.As(err, &cancelled) || !because(cancelled, "TransactionConflict"):
+		case !because(err, "TransactionConflict"):
 			return fmt.Errorf("write to table %s: %w", t.name, err)
 		}
 	}
 }
 
-func because(e *types.TransactionCanceledException, code string) bool {
-	return slices.ContainsFunc(e.CancellationReasons, func(r types.CancellationReason) bool { return aws.ToString(r.Code) == code })
+// because reports whether a transaction was cancelled for a reason.
+func because(err error, reason string) bool {
+	var e *ddb.Error
+	return errors.As(err, &e) && slices.Contains(e.Reasons, reason)
 }
 
 // writeInParts writes what no transaction holds: the evidence, then the cases.
 // It looks first whether any case has changed, so that a conflict leaves
 // something behind only if it comes about in these moments.
-func (t *table) writeInParts(ctx context.Context, puts []attributes, cases []filing.Item) error {
+func (t *table) writeInParts(ctx context.Context, puts []ddb.Attributes, cases []filing.Item) error {
 	for part := range slices.Chunk(cases, batchGetItems) {
 		if err := t.compare(ctx, part); err != nil {
 			return err
@@ -285,7 +243,7 @@ const casesPerTransaction = 20
 
 // compare reads the versions of cases that are to be revised.
 func (t *table) compare(ctx context.Context, cases []filing.Item) error {
-	var keys []attributes
+	var keys []ddb.Attributes
 	for _, item := range cases {
 		keys = append(keys, keyOf(item.Node, item.Sort))
 	}
@@ -294,7 +252,7 @@ func (t *table) compare(ctx context.Context, cases []filing.Item) error {
 		return err
 	}
 	for _, item := range cases {
-		if numberOf(found[itemName{item.Node, item.Sort}], versionAttr) != item.Version-1 {
+		if found[itemName{item.Node, item.Sort}].Number(versionAttr) != item.Version-1 {
 			return store.ErrConflict
 		}
 	}

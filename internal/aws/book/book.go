@@ -1,16 +1,14 @@
-package dynamo
+// Package book keeps, in DynamoDB, what was told about cases: package notify's
+// Book and Cuts.
+package book
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/notify"
@@ -24,11 +22,11 @@ const (
 	pageSort  = "told"
 )
 
-// BookAPI is what a Book calls of DynamoDB.
-type BookAPI interface {
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-}
+// Attributes, besides those of package config.
+const (
+	dataAttr    = "d"
+	versionAttr = "v"
+)
 
 // Book keeps what was told about cases, in the same table as the cases.
 //
@@ -40,7 +38,7 @@ type BookAPI interface {
 // in the last days, and they are read when a finding about failures would be
 // told.
 type Book struct {
-	api       BookAPI
+	client    *ddb.Client
 	table     string
 	retention time.Duration
 }
@@ -48,20 +46,21 @@ type Book struct {
 // cutRetention is how long after its end a cut-off is kept for what comes late.
 const cutRetention = 8 * 24 * time.Hour
 
-// NewBook returns a book in a table. Retention is how long after its last moment
+// New returns a book in a table. Retention is how long after its last moment
 // a page is kept; it must not be less than what cases have.
-func NewBook(api BookAPI, table string, retention time.Duration) *Book {
-	return &Book{api: api, table: table, retention: retention}
+func New(c *ddb.Client, table string, retention time.Duration) *Book {
+	return &Book{client: c, table: table, retention: retention}
 }
 
 // Page returns the page of a case.
 func (b *Book) Page(ctx context.Context, caseID string) (notify.Page, error) {
-	out, err := b.api.Query(ctx, &dynamodb.QueryInput{
-		TableName: &b.table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("#p = :p AND #s = :s"),
+	var out ddb.Page
+	err := b.client.Call(ctx, "Query", ddb.QueryInput{
+		TableName: b.table, ConsistentRead: true,
+		KeyConditionExpression:    "#p = :p AND #s = :s",
 		ExpressionAttributeNames:  map[string]string{"#p": config.TablePartition, "#s": config.TableSort},
-		ExpressionAttributeValues: attributes{":p": text(pagesNode + caseID), ":s": text(pageSort)},
-	})
+		ExpressionAttributeValues: ddb.Attributes{":p": ddb.Text(pagesNode + caseID), ":s": ddb.Text(pageSort)},
+	}, &out)
 	if err != nil {
 		return notify.Page{}, fmt.Errorf("query page of %s in table %s: %w", caseID, b.table, err)
 	}
@@ -69,10 +68,10 @@ func (b *Book) Page(ctx context.Context, caseID string) (notify.Page, error) {
 		return notify.Page{CaseID: caseID}, nil
 	}
 	var w wirePage
-	if err := json.Unmarshal(bytesOf(out.Items[0], dataAttr), &w); err != nil {
+	if err := json.Unmarshal(out.Items[0].Binary(dataAttr), &w); err != nil {
 		return notify.Page{}, fmt.Errorf("read page of %s: %w", caseID, err)
 	}
-	return w.page(caseID, numberOf(out.Items[0], versionAttr)), nil
+	return w.page(caseID, out.Items[0].Number(versionAttr)), nil
 }
 
 // Keep stores a page if it is still at its version.
@@ -82,19 +81,18 @@ func (b *Book) Keep(ctx context.Context, p notify.Page) error {
 		return fmt.Errorf("write page of %s: %w", p.CaseID, err)
 	}
 	item := bookItem(pagesNode+p.CaseID, pageSort, data, lastMoment(p), b.retention)
-	item[versionAttr] = number(p.Version + 1)
-	in := &dynamodb.PutItemInput{TableName: &b.table, Item: item}
+	item[versionAttr] = ddb.Number(p.Version + 1)
+	in := ddb.PutInput{TableName: b.table, Item: item}
 	if p.Version == 0 {
-		in.ConditionExpression = aws.String("attribute_not_exists(#x)")
+		in.ConditionExpression = "attribute_not_exists(#x)"
 		in.ExpressionAttributeNames = map[string]string{"#x": config.TablePartition}
 	} else {
-		in.ConditionExpression = aws.String("#x = :v")
+		in.ConditionExpression = "#x = :v"
 		in.ExpressionAttributeNames = map[string]string{"#x": versionAttr}
-		in.ExpressionAttributeValues = attributes{":v": number(p.Version)}
+		in.ExpressionAttributeValues = ddb.Attributes{":v": ddb.Number(p.Version)}
 	}
-	if _, err := b.api.PutItem(ctx, in); err != nil {
-		var changed *types.ConditionalCheckFailedException
-		if errors.As(err, &changed) {
+	if err := b.client.Call(ctx, "PutItem", in, &ddb.WriteOutput{}); err != nil {
+		if ddb.Is(err, "ConditionalCheckFailedException") {
 			return fmt.Errorf("page of %s is not at version %d: %w", p.CaseID, p.Version, notify.ErrConflict)
 		}
 		return fmt.Errorf("put page of %s into table %s: %w", p.CaseID, b.table, err)
@@ -104,11 +102,11 @@ func (b *Book) Keep(ctx context.Context, p notify.Page) error {
 
 // bookItem is an item that ends some time after a moment, if that is known. The
 // database drops nothing whose end lies years back.
-func bookItem(node, sort string, data []byte, last time.Time, retention time.Duration) attributes {
-	item := keyOf(node, sort)
-	item[dataAttr] = &types.AttributeValueMemberB{Value: data}
+func bookItem(node, sort string, data []byte, last time.Time, retention time.Duration) ddb.Attributes {
+	item := ddb.Attributes{config.TablePartition: ddb.Text(node), config.TableSort: ddb.Text(sort)}
+	item[dataAttr] = ddb.Binary(data)
 	if !last.IsZero() {
-		item[config.TableExpiry] = number(seconds(last.Add(retention)))
+		item[config.TableExpiry] = ddb.Seconds(last.Add(retention))
 	}
 	return item
 }
@@ -129,25 +127,25 @@ func lastMoment(p notify.Page) time.Time {
 
 // Cuts returns the cut-offs that can still explain something at t.
 func (b *Book) Cuts(ctx context.Context, t time.Time) ([]notify.Cut, error) {
-	in := &dynamodb.QueryInput{
-		TableName: &b.table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("#p = :p"),
+	in := ddb.QueryInput{
+		TableName: b.table, ConsistentRead: true,
+		KeyConditionExpression:    "#p = :p",
 		ExpressionAttributeNames:  map[string]string{"#p": config.TablePartition},
-		ExpressionAttributeValues: attributes{":p": text(cutsNode)},
+		ExpressionAttributeValues: ddb.Attributes{":p": ddb.Text(cutsNode)},
 	}
 	var list []notify.Cut
 	for {
-		out, err := b.api.Query(ctx, in)
-		if err != nil {
+		var out ddb.Page
+		if err := b.client.Call(ctx, "Query", in, &out); err != nil {
 			return nil, fmt.Errorf("query cut-offs in table %s: %w", b.table, err)
 		}
 		for _, item := range out.Items {
 			var w wireCut
-			if err := json.Unmarshal(bytesOf(item, dataAttr), &w); err != nil {
-				return nil, fmt.Errorf("read cut-off %s: %w", textOf(item, config.TableSort), err)
+			if err := json.Unmarshal(item.Binary(dataAttr), &w); err != nil {
+				return nil, fmt.Errorf("read cut-off %s: %w", item.Text(config.TableSort), err)
 			}
 			if !w.Until.Before(t) && len(w.Names) > 0 {
-				list = append(list, notify.Cut{CaseID: textOf(item, config.TableSort), Subject: w.Subject, Names: w.Names, From: w.From, Until: w.Until})
+				list = append(list, notify.Cut{CaseID: item.Text(config.TableSort), Subject: w.Subject, Names: w.Names, From: w.From, Until: w.Until})
 			}
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
@@ -164,7 +162,7 @@ func (b *Book) KeepCut(ctx context.Context, c notify.Cut) error {
 		return fmt.Errorf("write cut-off %s: %w", c.CaseID, err)
 	}
 	item := bookItem(cutsNode, c.CaseID, data, c.Until, cutRetention)
-	if _, err := b.api.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.table, Item: item}); err != nil {
+	if err := b.client.Call(ctx, "PutItem", ddb.PutInput{TableName: b.table, Item: item}, &ddb.WriteOutput{}); err != nil {
 		return fmt.Errorf("put cut-off %s into table %s: %w", c.CaseID, b.table, err)
 	}
 	return nil

@@ -1,29 +1,64 @@
-package dynamo_test
+package book_test
 
 import (
 	"context"
-	"strconv"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/trailverdict/trailverdict/internal/aws/book"
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/notify"
 	"github.com/trailverdict/trailverdict/internal/notify/notifytest"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
+
+// account is the configuration and environment of a client of a local DynamoDB.
+func account(url string) (aws.Config, func(string) string) {
+	cfg := aws.Config{
+		Region: localaws.Region,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
+		}),
+	}
+	return cfg, func(name string) string { return map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": url}[name] }
+}
+
+func client(t *testing.T) *ddb.Client {
+	t.Helper()
+	return ddb.NewClient(account(localaws.DynamoDB(t).URL))
+}
+
+// newTable returns the name of a new table, which is dropped after the test.
+func newTable(t *testing.T, c *ddb.Client) string {
+	t.Helper()
+	name := "book-" + rand.Text()
+	if err := dynamo.Create(context.Background(), c, name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dynamo.Drop(context.Background(), c, name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
 
 const month = 30 * 24 * time.Hour
 
 func TestBook(t *testing.T) {
 	notifytest.Run(t, func(t *testing.T) notifytest.Store {
 		c := client(t)
-		return dynamo.NewBook(c, newTable(t, c), month)
+		return book.New(c, newTable(t, c), month)
 	})
 }
 
@@ -32,34 +67,33 @@ func TestBook(t *testing.T) {
 func TestTheBookExpiresAndIsNoEvidence(t *testing.T) {
 	c := client(t)
 	name := newTable(t, c)
-	book := dynamo.NewBook(c, name, month)
+	b := book.New(c, name, month)
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	page := notify.Page{CaseID: "tv-1", Claim: notify.Claim{Token: "x", Until: at.Add(-time.Hour)}, Told: map[string]notify.Told{"chat": {Revision: 1, At: at}}}
-	if err := book.Keep(t.Context(), page); err != nil {
+	if err := b.Keep(t.Context(), page); err != nil {
 		t.Fatal(err)
 	}
-	if err := book.KeepCut(t.Context(), notify.Cut{CaseID: "tv-1", Names: []string{"role/111122223333/a"}, Until: at}); err != nil {
+	if err := b.KeepCut(t.Context(), notify.Cut{CaseID: "tv-1", Names: []string{"role/111122223333/a"}, Until: at}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := c.Scan(context.Background(), &dynamodb.ScanInput{TableName: &name})
-	if err != nil {
+	var out ddb.Page
+	if err := c.Call(t.Context(), "Scan", ddb.ScanInput{TableName: name}, &out); err != nil {
 		t.Fatal(err)
 	}
 	if len(out.Items) != 2 {
 		t.Fatalf("%d items, want 2", len(out.Items))
 	}
 	for _, item := range out.Items {
-		pk := item[config.TablePartition].(*types.AttributeValueMemberS).Value
+		pk := item.Text(config.TablePartition)
 		if strings.HasPrefix(pk, config.TableCases) {
 			t.Errorf("%s begins like a case: notify would be told of its own writing", pk)
 		}
-		expires, ok := item[config.TableExpiry].(*types.AttributeValueMemberN)
-		want := strconv.FormatInt(at.Add(month).Unix(), 10)
+		want := at.Add(month).Unix()
 		if pk == "cuts" {
-			want = strconv.FormatInt(at.Add(8*24*time.Hour).Unix(), 10)
+			want = at.Add(8 * 24 * time.Hour).Unix()
 		}
-		if !ok || expires.Value != want {
-			t.Errorf("%s expires at %v, want %s", pk, item[config.TableExpiry], want)
+		if got := item.Number(config.TableExpiry); got != want {
+			t.Errorf("%s expires at %d, want %d", pk, got, want)
 		}
 	}
 	evidence := dynamo.New(c, name, store.LiveLimits(), nil)
@@ -77,7 +111,7 @@ func TestTheBookExpiresAndIsNoEvidence(t *testing.T) {
 // words that come through.
 func TestAFullPageFits(t *testing.T) {
 	c := client(t)
-	book := dynamo.NewBook(c, newTable(t, c), month)
+	b := book.New(c, newTable(t, c), month)
 	long := strings.Repeat("\x00", 512)
 	page := notify.Page{CaseID: "tv-1", Name: long, Told: map[string]notify.Told{}}
 	for range 50 {
@@ -90,31 +124,25 @@ func TestAFullPageFits(t *testing.T) {
 		}
 		page.Told[channel] = told
 	}
-	if err := book.Keep(t.Context(), page); err != nil {
+	if err := b.Keep(t.Context(), page); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// refusing is DynamoDB when it has enough.
-type refusing struct{ dynamo.BookAPI }
-
-func (refusing) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	return nil, &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
-}
-
-func (refusing) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	return nil, &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
-}
-
 func TestErrorsOfTheBookNameWhatFailed(t *testing.T) {
-	book := dynamo.NewBook(refusing{}, "trailverdict", month)
-	_, page := book.Page(t.Context(), "tv-1")
-	_, cuts := book.Cuts(t.Context(), time.Time{})
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"slow down"}`)
+	}))
+	t.Cleanup(refusing.Close)
+	b := book.New(ddb.NewClient(account(refusing.URL)), "trailverdict", month)
+	_, page := b.Page(t.Context(), "tv-1")
+	_, cuts := b.Cuts(t.Context(), time.Time{})
 	for want, err := range map[string]error{
 		"query page of tv-1 in table trailverdict: ": page,
-		"put page of tv-1 into table trailverdict: ": book.Keep(t.Context(), notify.Page{CaseID: "tv-1"}),
+		"put page of tv-1 into table trailverdict: ": b.Keep(t.Context(), notify.Page{CaseID: "tv-1"}),
 		"query cut-offs in table trailverdict: ":     cuts,
-		"put cut-off tv-1 into table trailverdict: ": book.KeepCut(t.Context(), notify.Cut{CaseID: "tv-1"}),
+		"put cut-off tv-1 into table trailverdict: ": b.KeepCut(t.Context(), notify.Cut{CaseID: "tv-1"}),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "slow down") {
 			t.Errorf("error = %v, want one that begins with %q", err, want)
