@@ -5,7 +5,6 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,31 +18,31 @@ import (
 
 // The forms of values, as the schema has them too.
 var (
-	accountForm      = regexp.MustCompile(`^[0-9]{12}$`)
-	organisationForm = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	accountForm      = newForm(`^[0-9]{12}$`)
+	organisationForm = newForm(`^o-[a-z0-9]{10,32}$`)
 	// IAM's own alphabet for names, and the wildcards.
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9_+=,.@*?-]{1,64}$`)
-	arnForm  = regexp.MustCompile(`^arn:[a-z*?-]+:(iam|sts)::[0-9*?]{1,12}:[A-Za-z0-9_+=,.@*?/-]+$`)
+	nameForm = newForm(`^[A-Za-z0-9_+=,.@*?-]{1,64}$`)
+	arnForm  = newForm(`^arn:[a-z*?-]+:(iam|sts)::[0-9*?]{1,12}:[A-Za-z0-9_+=,.@*?/-]+$`)
 	// Nothing but wildcards where the name stands.
-	everybodyForm = regexp.MustCompile(`^([*?]+|arn:.*:((role|user|assumed-role|federated-user)/?)?[*?/]*[*?])$`)
+	everybodyForm = newForm(`^([*?]+|arn:.*:((role|user|assumed-role|federated-user)/?)?[*?/]*[*?])$`)
 
 	// CloudWatch Logs' own alphabet for groups, and the wildcards.
-	groupForm     = regexp.MustCompile(`^[A-Za-z0-9_/.#*?-]{1,512}$`)
-	everyForm     = regexp.MustCompile(`^[*?]*$`)
-	workloadForm  = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9_/.:@#+-]{0,127}$`)
-	principalForm = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
+	groupForm     = newForm(`^[A-Za-z0-9_/.#*?-]{1,512}$`)
+	everyForm     = newForm(`^[*?]*$`)
+	workloadForm  = newForm(`^[A-Za-z0-9/][A-Za-z0-9_/.:@#+-]{0,127}$`)
+	principalForm = newForm(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
 
-	timeForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
-	dateForm      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
-	clockForm     = regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
-	durationForm  = regexp.MustCompile(`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$`)
-	sentenceForm  = regexp.MustCompile(`^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`)
-	subjectForm   = regexp.MustCompile(`^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$`)
-	routeNameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	timeForm      = newForm(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
+	dateForm      = newForm(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	clockForm     = newForm(`^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
+	durationForm  = newForm(`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$`)
+	sentenceForm  = newForm(`^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`)
+	subjectForm   = newForm(`^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$`)
+	routeNameForm = newForm(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-	queueForm    = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
-	functionForm = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
-	chatForm     = regexp.MustCompile(`^arn:aws[a-z-]*:chatbot::[0-9]{12}:chat-configuration/[a-z-]+/[A-Za-z0-9_-]{1,128}$`)
+	queueForm    = newForm(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
+	functionForm = newForm(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
+	chatForm     = newForm(`^arn:aws[a-z-]*:chatbot::[0-9]{12}:chat-configuration/[a-z-]+/[A-Za-z0-9_-]{1,128}$`)
 )
 
 // account reads an account id. Without quotes it is a number, and loses the
@@ -64,7 +63,7 @@ func isBareNumber(n ast.Node) bool {
 }
 
 // formed reads text of a given form.
-func (r *reader) formed(path string, n ast.Node, form *regexp.Regexp, what string) (string, bool) {
+func (r *reader) formed(path string, n ast.Node, form form, what string) (string, bool) {
 	s, ok := r.text(path, n, what)
 	if !ok {
 		return "", false
@@ -365,6 +364,6 @@ func isHTTPS(s string) bool {
 }
 
 var (
-	emailForm = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	httpsForm = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s#]*)?$`)
+	emailForm = newForm(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	httpsForm = newForm(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s#]*)?$`)
 )
