@@ -1,0 +1,104 @@
+// Notify is the function that tells. It takes the table's stream of findings,
+// and puts what is new on the topics for machines, chats and mail, and on an
+// event bus where there is one.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/trailverdict/trailverdict/internal/aws/book"
+	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
+	"github.com/trailverdict/trailverdict/internal/aws/eventbus"
+	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
+	"github.com/trailverdict/trailverdict/internal/aws/sns"
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/notify"
+	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/telemetry"
+)
+
+func main() {
+	h, err := wire(os.Getenv, os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "start notify:", err)
+		os.Exit(1)
+	}
+	lambda.Start(h)
+}
+
+// wire makes the handler out of what the environment says.
+func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
+	env, err := config.LoadEnv(lookup, config.EnvTable, config.EnvFindingsTopic)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadFile(env.ConfigFile, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	awsConfig, err := lambdaenv.Config(getenv)
+	if err != nil {
+		return nil, err
+	}
+	log, meter := telemetry.New(os.Stdout, telemetry.Options{
+		Function: "notify", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
+	})
+	client, limits := dynamo.NewClient(awsConfig, getenv), store.LiveLimits()
+	told, cases := book.New(client, env.Table, limits.Retention), dynamo.New(client, env.Table, limits, nil)
+	return &notify.Handler{
+		Notifier: notify.NewNotifier(told, told, cases, cfg.Settings, channels(env, awsConfig, getenv)...),
+		Case:     dynamo.StreamCase,
+		Now:      time.Now,
+		Observe:  func(ctx context.Context, r notify.Report) { observe(ctx, log, meter, r) },
+	}, nil
+}
+
+// channels are the ways of telling that the environment names. Their names stand
+// in the table.
+func channels(env config.Env, cfg aws.Config, getenv func(string) string) []notify.Channel {
+	client := sns.NewClient(cfg, getenv)
+	list := []notify.Channel{{Name: "findings", Publisher: sns.Findings(client, env.FindingsTopic)}}
+	if env.EventBus != "" {
+		list = append(list, notify.Channel{Name: "bus", Publisher: eventbus.New(cfg, getenv, env.EventBus, time.Now)})
+	}
+	if env.ChatTopic != "" {
+		list = append(list, notify.Channel{Name: "chat", People: true, Publisher: sns.Chat(client, env.ChatTopic)})
+	}
+	if env.EmailTopic != "" {
+		list = append(list, notify.Channel{Name: "email", People: true, Publisher: sns.Email(client, env.EmailTopic)})
+	}
+	return list
+}
+
+// observe writes a line for what was told and one for the invocation, and its
+// metrics. Of a finding it gives the id and what was decided, never the text.
+func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, r notify.Report) {
+	for _, o := range r.Outcomes {
+		level := slog.LevelDebug
+		if o.Revision > 0 {
+			level = slog.LevelInfo
+			meter.Add(telemetry.AlertsSent, 1)
+			meter.Since(telemetry.EventToAlert, o.LastSeen)
+		}
+		log.Log(ctx, level, "decided", telemetry.Incident(o.Case), slog.String("channel", o.Channel), slog.Any("reason", o.Reason),
+			slog.Int("revision", o.Revision), slog.Any("verdict", o.Verdict), slog.Any("cause", o.Cause), slog.String("severity", o.Severity.String()))
+	}
+	meter.Add(telemetry.EventsPoison, r.Poison)
+	meter.Add(telemetry.EventsFailed, r.Failed)
+	args := []any{slog.Int("records", r.Records), slog.Int("poison", r.Poison), slog.Int("failed", r.Failed)}
+	if r.Err != nil {
+		log.ErrorContext(ctx, "not all was told", append(args, telemetry.Err(r.Err))...)
+	} else {
+		log.DebugContext(ctx, "all was told", args...)
+	}
+	if err := meter.Flush(ctx); err != nil {
+		log.ErrorContext(ctx, "no metrics", telemetry.Err(err))
+	}
+}
