@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +36,17 @@ import (
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
 )
+
+// TestMain lets more tests run at once than there are processors: they wait for
+// the claims of programs that were killed.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // account is an emulated one: a table, topics, and a queue behind each topic.
 type account struct {
