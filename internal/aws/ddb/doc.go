@@ -2,7 +2,7 @@
 // words of its API.
 //
 // It stands in place of the SDK's client, which alone is more than a fifth of a
-// function's size and a third of its start (docs/adr/0007). The SDK still signs.
+// function's size and a third of its start (docs/adr/0010). The SDK still signs.
 // Tests hold what is sent to what the SDK would send: names, headers, endpoints.
 //
 // A call that failed of something that passes, such as throttling, is made up to
