@@ -4,7 +4,7 @@
 GO     ?= go
 BINARY := build/trailverdict
 # Packages with golden files, which `make update` rewrites.
-GOLDEN := ./internal/render ./cmd/trailverdict ./docs ./infra
+GOLDEN := ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
 # What the functions are built with: the same source gives the same bytes.
 LAMBDA := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc
 # What make template passes to the stack, such as -c trailverdict:email=soc@example.com

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/render/page"
 	"github.com/trailverdict/trailverdict/internal/report"
 )
 
@@ -96,7 +97,7 @@ func writeReport(format string, w io.Writer, r incident.Report) error {
 	case "json":
 		return render.ReportJSON(w, r)
 	case "html":
-		return render.ReportHTML(w, r)
+		return page.Report(w, r)
 	}
 	return render.ReportText(w, r)
 }

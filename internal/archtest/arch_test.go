@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
-	{"internal/store", "internal/rules"},
+	{"internal/store", "internal/rules", "internal/render/page", "internal/render/rendertest"},
 	{"internal/detect", "internal/intake", "internal/store/filing"},
 	{"internal/notify", "internal/settle"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
@@ -36,13 +36,13 @@ var layers = [][]string{
 }
 
 // forTests are libraries that tests alone import.
-var forTests = []string{"internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
+var forTests = []string{"internal/render/rendertest", "internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws"}
 
 // pure packages turn values into values, which makes a verdict reproducible:
 // the same events, settings and time give the same bytes.
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
-	"internal/logline", "internal/trail", "internal/correlate", "internal/render",
+	"internal/logline", "internal/trail", "internal/correlate", "internal/render", "internal/render/page",
 }
 
 // impure are the packages and calls that a pure package must not use.

@@ -77,7 +77,7 @@ func Chat(w io.Writer, f incident.Finding, n Note) error {
 		},
 		Metadata: chatMetadata{
 			ThreadID:         n.thread(f),
-			Summary:          cut(heading(f.Verdict)+" "+spaced(string(f.Cause))+": "+oneLine(SubjectName(f.Subject)), chatSummary, "…"),
+			Summary:          cut(heading(f.Verdict)+" "+spaced(string(f.Cause))+": "+OneLine(SubjectName(f.Subject)), chatSummary, "…"),
 			EventType:        "trailverdict." + string(f.Verdict),
 			RelatedResources: chatResources(f.Subject),
 			Context:          chatContext(f),
@@ -109,7 +109,7 @@ func chatHeading(f incident.Finding, n Note) string {
 // markdownWithin writes as much of s as fits into n characters. The text is cut
 // before it is written, so that no code span is left open.
 func markdownWithin(s string, n int) string {
-	s = oneLine(s)
+	s = OneLine(s)
 	for room := n; ; room -= columns(markdown(cut(s, room, "…"))) - n {
 		if m := markdown(cut(s, room, "…")); columns(m) <= n || room <= 0 {
 			return m
@@ -215,7 +215,7 @@ func chatKeywords(f incident.Finding) []string {
 	var list []string
 	for _, s := range []string{string(f.Verdict), string(f.Cause), f.Severity.String(), f.Account} {
 		if s != "" {
-			list = append(list, cut(oneLine(s), chatKeyword, "…"))
+			list = append(list, cut(OneLine(s), chatKeyword, "…"))
 		}
 	}
 	return list
@@ -224,7 +224,7 @@ func chatKeywords(f incident.Finding) []string {
 func chatResources(s incident.Subject) []string {
 	var list []string
 	for _, name := range nonEmpty(append([]string{s.ARN}, s.AccessKeyIDs...)) {
-		if name = oneLine(name); columns(name) <= chatValue && len(list) < chatRelated {
+		if name = OneLine(name); columns(name) <= chatValue && len(list) < chatRelated {
 			list = append(list, name)
 		}
 	}
@@ -241,7 +241,7 @@ func chatContext(f incident.Finding) map[string]string {
 		"firstSeen": stampSeconds(f.FirstSeen), "lastSeen": stampSeconds(f.LastSeen),
 	}
 	for key, value := range context {
-		if context[key] = cut(oneLine(value), chatValue, "…"); context[key] == "" {
+		if context[key] = cut(OneLine(value), chatValue, "…"); context[key] == "" {
 			delete(context, key)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package render writes findings for those who read them: people at a terminal
 // (Text), by mail (Email) and in a chat (Chat), scripts (JSON) and security data
-// lakes (OCSF). It writes reports as text (ReportText), as JSON (ReportJSON) and
-// as a page that needs nothing else (ReportHTML).
+// lakes (OCSF). It writes reports as text (ReportText) and as JSON (ReportJSON);
+// package page beneath it writes them as HTML in the same words.
 //
 // The same finding gives the same bytes. Names and facts in a finding may have
 // been chosen by an attacker; whatever they hold, no form lets a terminal act

@@ -29,7 +29,7 @@ func EmailSubject(f incident.Finding, n Note) string {
 	if n.isUpdate(f) {
 		tail += ", update"
 	}
-	name := ascii(oneLine(SubjectName(f.Subject)))
+	name := ascii(OneLine(SubjectName(f.Subject)))
 	if len(head)+len(name)+len(cause)+len(tail) > subjectWidth {
 		cause = ""
 	}
@@ -195,7 +195,7 @@ func (m *mail) known(f incident.Finding) {
 // identity is what other systems need to find the finding again.
 func (m *mail) identity(f incident.Finding) {
 	m.section("Details")
-	m.paragraph("", string(f.Cause)+", seen "+when(f.FirstSeen, f.LastSeen))
+	m.paragraph("", string(f.Cause)+", seen "+When(f.FirstSeen, f.LastSeen))
 	if len(f.Subject.AccessKeyIDs) > 0 {
 		m.paragraph("keys ", strings.Join(f.Subject.AccessKeyIDs, " "))
 	}

@@ -32,7 +32,7 @@ func (n Note) isUpdate(f incident.Finding) bool {
 
 // assessment is how bad a finding is and how sure it is, in a few words.
 func assessment(f incident.Finding) string {
-	return fmt.Sprintf("%s, %s sure", f.Severity, percent(f.Confidence))
+	return fmt.Sprintf("%s, %s sure", f.Severity, Percent(f.Confidence))
 }
 
 // place is where a finding belongs.

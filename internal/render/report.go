@@ -70,8 +70,8 @@ func wireAnomaly(a incident.Anomaly) anomaly {
 	return out
 }
 
-// anomalyName says in people's words what is odd.
-func anomalyName(k incident.AnomalyKind) string {
+// AnomalyName says in people's words what is odd.
+func AnomalyName(k incident.AnomalyKind) string {
 	switch k {
 	case incident.RefreshBugAnomaly:
 		return "refresh bug"
@@ -94,27 +94,31 @@ func anomalyRank(k incident.AnomalyKind) int {
 	}, k)
 }
 
-// about is a subject with its anomalies, as a reader wants them together.
-type about struct {
-	subject   incident.Subject
-	series    incident.Series
-	anomalies []incident.Anomaly
-	fresh     bool // any of them is new
+// About is a subject with its anomalies, of which there is at least one, as a
+// reader wants them together.
+type About struct {
+	Subject   incident.Subject
+	Series    incident.Series
+	Anomalies []incident.Anomaly
 }
 
-// bySubject gathers a report's anomalies by subject, the most urgent first.
-func bySubject(r incident.Report) []about {
-	var out []about
-	for i, a := range r.Anomalies {
+// MostUrgent is the anomaly that somebody should look at first.
+func (a About) MostUrgent() incident.Anomaly {
+	return slices.MinFunc(a.Anomalies, func(x, y incident.Anomaly) int { return anomalyRank(x.Kind) - anomalyRank(y.Kind) })
+}
+
+// BySubject gathers a report's anomalies by subject, the most urgent first.
+func BySubject(r incident.Report) []About {
+	var out []About
+	for _, a := range r.Anomalies {
 		n := len(out) - 1
-		if n < 0 || out[n].subject.Key() != a.Subject.Key() {
-			out = append(out, about{subject: a.Subject, series: seriesOf(r, a.Subject)})
+		if n < 0 || out[n].Subject.Key() != a.Subject.Key() {
+			out = append(out, About{Subject: a.Subject, Series: seriesOf(r, a.Subject)})
 			n++
 		}
-		out[n].anomalies = append(out[n].anomalies, a)
-		out[n].fresh = out[n].fresh || slices.Contains(r.New, i)
+		out[n].Anomalies = append(out[n].Anomalies, a)
 	}
-	slices.SortStableFunc(out, func(a, b about) int {
+	slices.SortStableFunc(out, func(a, b About) int {
 		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(surest(b), surest(a)))
 	})
 	return out
@@ -129,19 +133,11 @@ func seriesOf(r incident.Report, s incident.Subject) incident.Series {
 	return incident.Series{Subject: s}
 }
 
-func urgency(a about) int {
-	most := len(a.anomalies)
-	for i, x := range a.anomalies {
-		if r := anomalyRank(x.Kind); i == 0 || r < most {
-			most = r
-		}
-	}
-	return most
-}
+func urgency(a About) int { return anomalyRank(a.MostUrgent().Kind) }
 
-func surest(a about) float64 {
+func surest(a About) float64 {
 	most := 0.0
-	for _, x := range a.anomalies {
+	for _, x := range a.Anomalies {
 		most = max(most, x.Confidence)
 	}
 	return most
@@ -152,12 +148,12 @@ func surest(a about) float64 {
 // seen.
 func ReportText(w io.Writer, r incident.Report) error {
 	t := &text{}
-	t.paragraph("", "INTERVAL REPORT  "+period(r))
+	t.paragraph("", "INTERVAL REPORT  "+Period(r))
 	t.changes(r)
 	if len(r.Anomalies) == 0 {
 		t.WriteString("\nNothing is odd about the times of these events.\n")
 	}
-	for _, a := range bySubject(r) {
+	for _, a := range BySubject(r) {
 		t.about(a, r.To)
 	}
 	t.verdicts(r.Findings)
@@ -168,11 +164,12 @@ func ReportText(w io.Writer, r incident.Report) error {
 	return nil
 }
 
-func period(r incident.Report) string {
+// Period is the time that a report is about.
+func Period(r incident.Report) string {
 	if r.To.IsZero() {
 		return "no events"
 	}
-	return when(r.From, r.To)
+	return When(r.From, r.To)
 }
 
 func (t *text) changes(r incident.Report) {
@@ -182,10 +179,10 @@ func (t *text) changes(r incident.Report) {
 	t.WriteByte('\n')
 	t.paragraph("", "Since "+r.Since.UTC().Format(clock)+" UTC: "+changed(len(r.New), len(r.Gone)))
 	for _, i := range r.New {
-		t.paragraph("  + ", anomalyName(r.Anomalies[i].Kind)+" of "+oneLine(SubjectName(r.Anomalies[i].Subject)))
+		t.paragraph("  + ", AnomalyName(r.Anomalies[i].Kind)+" of "+OneLine(SubjectName(r.Anomalies[i].Subject)))
 	}
 	for _, a := range r.Gone {
-		t.paragraph("  - ", anomalyName(a.Kind)+" of "+oneLine(SubjectName(a.Subject)))
+		t.paragraph("  - ", AnomalyName(a.Kind)+" of "+OneLine(SubjectName(a.Subject)))
 	}
 }
 
@@ -196,22 +193,22 @@ func changed(fresh, gone int) string {
 	return fmt.Sprintf("%d new, %d no more", fresh, gone)
 }
 
-func (t *text) about(a about, to time.Time) {
-	t.WriteString("\n" + strings.ToUpper(oneLine(string(a.subject.Type))) + "  " + oneLine(a.subject.Name) + "\n")
-	for _, x := range a.anomalies {
-		left := "  " + anomalyName(x.Kind)
-		right := percent(x.Confidence) + " sure"
+func (t *text) about(a About, to time.Time) {
+	t.WriteString("\n" + strings.ToUpper(OneLine(string(a.Subject.Type))) + "  " + OneLine(a.Subject.Name) + "\n")
+	for _, x := range a.Anomalies {
+		left := "  " + AnomalyName(x.Kind)
+		right := Percent(x.Confidence) + " sure"
 		t.WriteString(left + strings.Repeat(" ", max(2, width-len([]rune(left))-len([]rune(right)))) + right + "\n")
 		t.paragraph("    ", x.Summary+".")
 		if !x.NextExpected.IsZero() {
-			t.paragraph("    ", dueWords(x, to)+" "+x.NextExpected.UTC().Format(clock)+" UTC.")
+			t.paragraph("    ", DueWords(x, to)+" "+x.NextExpected.UTC().Format(clock)+" UTC.")
 		}
 		t.paragraph("    ", x.Fix)
 	}
 }
 
-// dueWords introduces the time of the next beat, or of the one that is missing.
-func dueWords(a incident.Anomaly, to time.Time) string {
+// DueWords introduces the time of the next beat, or of the one that is missing.
+func DueWords(a incident.Anomaly, to time.Time) string {
 	switch {
 	case a.Kind == incident.MissedRenewal:
 		return "Missing since"
@@ -219,17 +216,6 @@ func dueWords(a incident.Anomaly, to time.Time) string {
 		return "Was expected at"
 	}
 	return "Next expected at"
-}
-
-// aboutPeriod writes a period and its jitter, no finer than the jitter allows.
-func aboutPeriod(a incident.Anomaly) string {
-	unit := time.Second
-	for _, u := range []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
-		if a.Jitter/4 >= u {
-			unit = u
-		}
-	}
-	return span(a.Period.Round(unit)) + " ± " + span(a.Jitter)
 }
 
 func (t *text) verdicts(findings []incident.Finding) {

@@ -66,8 +66,8 @@ type text struct {
 // heading is the one line that must be enough: what, who, how bad, how sure.
 func (t *text) heading(f incident.Finding, color bool) {
 	verdict := strings.ToUpper(strings.ReplaceAll(string(f.Verdict), "_", " "))
-	left := verdict + "  " + oneLine(SubjectName(f.Subject))
-	right := fmt.Sprintf("%s, %s sure", f.Severity, percent(f.Confidence))
+	left := verdict + "  " + OneLine(SubjectName(f.Subject))
+	right := fmt.Sprintf("%s, %s sure", f.Severity, Percent(f.Confidence))
 	gap := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(left)-utf8.RuneCountInString(right)))
 	if len(gap) < 2 {
 		gap = "\n  "
@@ -78,9 +78,9 @@ func (t *text) heading(f incident.Finding, color bool) {
 	t.WriteString(left + gap + right + "\n")
 }
 
-// oneLine is s without anything that could make it look like several lines:
+// OneLine is s without anything that could make it look like several lines:
 // escaped, and with single spaces.
-func oneLine(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }
+func OneLine(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }
 
 // SubjectName names a subject as people do: "role payments-api".
 func SubjectName(s incident.Subject) string {
@@ -91,8 +91,8 @@ func SubjectName(s incident.Subject) string {
 	return kind + " " + s.Name
 }
 
-// percent never says that anything is certain.
-func percent(p float64) string {
+// Percent writes a probability, and never says that anything is certain.
+func Percent(p float64) string {
 	return fmt.Sprintf("%.0f %%", min(99, max(1, 100*rounded(p, 1000))))
 }
 
@@ -198,7 +198,7 @@ func (t *text) known(f incident.Finding) {
 }
 
 func rhythm(i incident.Interval) string {
-	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, span(i.Period), span(i.Jitter))
+	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, Span(i.Period), Span(i.Jitter))
 	if !i.NextExpected.IsZero() {
 		s += ", next expected at " + i.NextExpected.UTC().Format(clock)
 	}
@@ -222,8 +222,8 @@ func reach(b incident.BlastRadius) string {
 	return s
 }
 
-// span writes a duration without the zeros of time.Duration: 1h, 6h27m.
-func span(d time.Duration) string {
+// Span writes a duration without the zeros of time.Duration: 1h, 6h27m.
+func Span(d time.Duration) string {
 	s := d.Round(time.Second).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -255,7 +255,7 @@ func (t *text) identity(f incident.Finding) {
 	} else if n := len(f.Subject.AccessKeyIDs); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d keys", n))
 	}
-	parts = append(parts, when(f.FirstSeen, f.LastSeen), fmt.Sprintf("revision %d, %s", f.Revision, f.Status), f.ID)
+	parts = append(parts, When(f.FirstSeen, f.LastSeen), fmt.Sprintf("revision %d, %s", f.Revision, f.Status), f.ID)
 	if t.verbose {
 		if len(f.Subject.AccessKeyIDs) > 1 {
 			parts = append(parts, "keys "+strings.Join(f.Subject.AccessKeyIDs, " "))
@@ -268,8 +268,8 @@ func (t *text) identity(f incident.Finding) {
 	t.paragraph("  ", strings.Join(parts, " · "))
 }
 
-// when is a time or a range of times, naming the day once.
-func when(first, last time.Time) string {
+// When is a time or a range of times, naming the day once.
+func When(first, last time.Time) string {
 	first, last = first.UTC(), last.UTC()
 	s := first.Format(clock)
 	switch {

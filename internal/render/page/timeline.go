@@ -1,4 +1,4 @@
-package render
+package page
 
 import (
 	"fmt"
@@ -12,16 +12,17 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	rhythms "github.com/trailverdict/trailverdict/internal/interval"
+	"github.com/trailverdict/trailverdict/internal/render"
 )
 
 // timeline shows when a principal's credentials failed and were issued, and
 // where its rhythm lets failures expect.
-func timeline(a about, to time.Time, width int) (template.HTML, error) {
+func timeline(a render.About, to time.Time, width int) (template.HTML, error) {
 	from, to := window(a, to)
 	f := newFigure(width, timelineHeight(a))
 	f.X.Min, f.X.Max = float64(from.Unix()), float64(to.Unix())
 	f.X.Tick.Marker = clockMarks(from, to, width/110)
-	f.Add(rules{inkBeat, unixes(a.series.Beats), true})
+	f.Add(rules{inkBeat, unixes(a.Series.Beats), true})
 	failures(f, a, from, to, width/5)
 	step := (f.X.Max - f.X.Min) / float64(width) * 6 // rings closer than this would cover one another
 	usual, strange := issuances(a)
@@ -30,16 +31,16 @@ func timeline(a about, to time.Time, width int) (template.HTML, error) {
 }
 
 // timelineHeight leaves out the space for failures where there are none.
-func timelineHeight(a about) int {
-	if len(a.series.Failures) == 0 {
+func timelineHeight(a render.About) int {
+	if len(a.Series.Failures) == 0 {
 		return 70
 	}
 	return 170
 }
 
 // failures adds the bars of failures and their axis.
-func failures(f *figure, a about, from, to time.Time, bins int) {
-	if len(a.series.Failures) == 0 {
+func failures(f *figure, a render.About, from, to time.Time, bins int) {
+	if len(a.Series.Failures) == 0 {
 		f.HideY()
 		f.Y.Min, f.Y.Max = 0, 1
 		return
@@ -47,7 +48,7 @@ func failures(f *figure, a about, from, to time.Time, bins int) {
 	drawn, most := failureBars(a, from, to, bins)
 	top, m := counts(most)
 	f.Y.Min, f.Y.Max, f.Y.Tick.Marker = 0, top, m
-	if len(a.series.Issuances) > 0 {
+	if len(a.Series.Issuances) > 0 {
 		f.Y.Max += top * 0.15 // room for the rings
 	}
 	f.Add(grid{})
@@ -57,13 +58,13 @@ func failures(f *figure, a about, from, to time.Time, bins int) {
 }
 
 // issuances are those on the beat, and those off it.
-func issuances(a about) (usual, strange []time.Time) {
-	for _, x := range a.anomalies {
+func issuances(a render.About) (usual, strange []time.Time) {
+	for _, x := range a.Anomalies {
 		if x.Kind == incident.OffBeatIssuance {
 			strange = append(strange, x.Times...)
 		}
 	}
-	for _, t := range a.series.Issuances {
+	for _, t := range a.Series.Issuances {
 		if !slices.ContainsFunc(strange, t.Equal) {
 			usual = append(usual, t)
 		}
@@ -71,10 +72,10 @@ func issuances(a about) (usual, strange []time.Time) {
 	return usual, strange
 }
 
-func timelineLabel(a about, from, to time.Time) string {
+func timelineLabel(a render.About, from, to time.Time) string {
 	s := fmt.Sprintf("Time axis from %s to %s with %d failures and %d issuances",
-		from.Format(clock), to.Format(clock), within(a.series.Failures, from, to), within(a.series.Issuances, from, to))
-	if n := within(a.series.Beats, from, to); n > 0 {
+		from.Format(clock), to.Format(clock), within(a.Series.Failures, from, to), within(a.Series.Issuances, from, to))
+	if n := within(a.Series.Beats, from, to); n > 0 {
 		s += fmt.Sprintf(", and %d times at which the rhythm lets failures or renewals expect", n)
 	}
 	return s
@@ -100,13 +101,13 @@ const (
 
 // window is the time worth showing: around the last event of the most urgent
 // anomaly, as far as there are events or beats to be expected.
-func window(a about, to time.Time) (time.Time, time.Time) {
-	x := slices.MinFunc(a.anomalies, func(x, y incident.Anomaly) int { return anomalyRank(x.Kind) - anomalyRank(y.Kind) })
+func window(a render.About, to time.Time) (time.Time, time.Time) {
+	x := a.MostUrgent()
 	point, period := to, max(x.Period, withoutPeriod)
 	if n := len(x.Times); n > 0 {
 		point = x.Times[n-1]
 	}
-	first, last := extent(a.series, point)
+	first, last := extent(a.Series, point)
 	last = latest(last, to)
 	from := latest(point.Add(-shownBefore*period), first.Add(-period/2))
 	until := point.Add(shownAfter * period)
@@ -143,10 +144,10 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // failureBars counts failures in bins across the window, in three colours.
-func failureBars(a about, from, to time.Time, bins int) (drawn []bars, most float64) {
+func failureBars(a render.About, from, to time.Time, bins int) (drawn []bars, most float64) {
 	step := to.Sub(from).Seconds() / float64(bins)
 	total := map[ink][]float64{inkOn: make([]float64, bins), inkOff: make([]float64, bins), inkSpike: make([]float64, bins)}
-	for _, t := range a.series.Failures {
+	for _, t := range a.Series.Failures {
 		if i := int(t.Sub(from).Seconds() / step); !t.Before(from) && i < bins {
 			total[kindOf(a, t)][i]++
 		}
@@ -167,8 +168,8 @@ func failureBars(a about, from, to time.Time, bins int) (drawn []bars, most floa
 }
 
 // kindOf tells what a failure belongs to.
-func kindOf(a about, t time.Time) ink {
-	for _, x := range a.anomalies {
+func kindOf(a render.About, t time.Time) ink {
+	for _, x := range a.Anomalies {
 		if x.Kind == incident.SpikeAnomaly && len(x.Times) > 0 && !t.Before(x.Times[0]) && !t.After(x.Times[len(x.Times)-1]) {
 			return inkSpike
 		}
@@ -180,17 +181,17 @@ func kindOf(a about, t time.Time) ink {
 }
 
 // onBeat reports whether a failure belongs to one of the beats shown.
-func onBeat(a about, t time.Time) bool {
-	i, exact := slices.BinarySearchFunc(a.series.Beats, t, time.Time.Compare)
+func onBeat(a render.About, t time.Time) bool {
+	i, exact := slices.BinarySearchFunc(a.Series.Beats, t, time.Time.Compare)
 	if exact {
 		return true
 	}
 	slack := beatSlack(a)
-	return i > 0 && t.Sub(a.series.Beats[i-1]) < slack+rhythms.MergeWithin || i < len(a.series.Beats) && a.series.Beats[i].Sub(t) < slack
+	return i > 0 && t.Sub(a.Series.Beats[i-1]) < slack+rhythms.MergeWithin || i < len(a.Series.Beats) && a.Series.Beats[i].Sub(t) < slack
 }
 
-func beatSlack(a about) time.Duration {
-	for _, x := range a.anomalies {
+func beatSlack(a render.About) time.Duration {
+	for _, x := range a.Anomalies {
 		if x.Kind == incident.RefreshBugAnomaly {
 			return min(max(3*x.Jitter, x.Period/50), x.Period/7)
 		}
@@ -247,7 +248,7 @@ func clockMarks(from, to time.Time, n int) marks {
 
 // gapHistogram shows how long the pauses between failures are, beside the
 // lifetimes of credentials. Without failures it shows those between issuances.
-func gapHistogram(a about, width, height int) (template.HTML, error) {
+func gapHistogram(a render.About, width, height int) (template.HTML, error) {
 	gaps, what := pauses(a)
 	f := newFigure(width, height)
 	f.X.Min, f.X.Max = math.Log(shortestGap), math.Log(longestGap)
@@ -265,7 +266,7 @@ func gapHistogram(a about, width, height int) (template.HTML, error) {
 		} else {
 			known.at = append(known.at, at)
 		}
-		label := span(l.Duration)
+		label := render.Span(l.Duration)
 		if at-last < 0.5 {
 			label = "" // it would be written over the one before
 		} else {
@@ -285,10 +286,10 @@ const (
 )
 
 // pauses are the gaps between beats, in seconds, and between what.
-func pauses(a about) ([]float64, string) {
-	starts, what := rhythms.Beats(a.series.Failures), "failures"
+func pauses(a render.About) ([]float64, string) {
+	starts, what := rhythms.Beats(a.Series.Failures), "failures"
 	if len(starts) < 2 {
-		starts, what = rhythms.Beats(a.series.Issuances), "issuances"
+		starts, what = rhythms.Beats(a.Series.Issuances), "issuances"
 	}
 	var gaps []float64
 	for i := 1; i < len(starts); i++ {
@@ -315,8 +316,8 @@ func gapBars(gaps []float64) (b bars, most float64) {
 }
 
 // fitted is the lifetime that a rhythm of the subject fits.
-func fitted(a about) time.Duration {
-	for _, x := range a.anomalies {
+func fitted(a render.About) time.Duration {
+	for _, x := range a.Anomalies {
 		if x.Lifetime > 0 {
 			return x.Lifetime
 		}
@@ -330,11 +331,11 @@ func commonest(gaps []float64) string {
 	}
 	sorted := slices.Clone(gaps)
 	slices.Sort(sorted)
-	return "; the usual one is " + span(time.Duration(sorted[len(sorted)/2]*float64(time.Second)))
+	return "; the usual one is " + render.Span(time.Duration(sorted[len(sorted)/2]*float64(time.Second)))
 }
 
 // weekMap shows at which hours of the week failures come.
-func weekMap(a about, width, height int) (template.HTML, error) {
+func weekMap(a render.About, width, height int) (template.HTML, error) {
 	f := newFigure(width, height)
 	f.X.Min, f.X.Max, f.Y.Min, f.Y.Max = 0, 24, 0, 7
 	f.X.Tick.Marker = marks{{Value: 0, Label: "0"}, {Value: 6, Label: "6"}, {Value: 12, Label: "12"}, {Value: 18, Label: "18"}, {Value: 24, Label: "24"}}
@@ -346,7 +347,7 @@ func weekMap(a about, width, height int) (template.HTML, error) {
 	f.Y.Tick.LineStyle.Width = 0
 	f.Y.Tick.Length = 2
 	most, busiest := 0, ""
-	for day, hours := range a.series.Weekly {
+	for day, hours := range a.Series.Weekly {
 		for hour, n := range hours {
 			if n > most {
 				most, busiest = n, fmt.Sprintf("%s from %d:00 to %d:00", time.Weekday(day), hour, hour+1)
@@ -354,7 +355,7 @@ func weekMap(a about, width, height int) (template.HTML, error) {
 		}
 	}
 	heat := make([]bars, heatSteps)
-	for day, hours := range a.series.Weekly {
+	for day, hours := range a.Series.Weekly {
 		row := float64((7 - day) % 7) // Monday on top, Sunday at the bottom
 		for hour, n := range hours {
 			i := heatStep(n, most)

@@ -1,4 +1,11 @@
-package render
+// Package page writes an interval report as one HTML page, with its plots drawn
+// in. The page needs nothing else: it runs no scripts and fetches nothing, since
+// it is opened from a mail or a bucket, perhaps without a network. Its words are
+// those of package render, and whatever an attacker named stays text in it.
+//
+// It is apart from package render since drawing takes a library and its fonts,
+// which whoever writes only messages need not link.
+package page
 
 import (
 	"bytes"
@@ -8,15 +15,18 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
 )
 
 //go:embed report.html
 var reportPage string
 
 const (
+	clock = time.DateTime
 	// maxDrawn is how many subjects are drawn: a browser should open the page
 	// at once, and a reader comes no further.
 	maxDrawn = 50
@@ -26,10 +36,10 @@ const (
 	maxListed = 200
 )
 
-// ReportHTML writes a report as one page that needs nothing else: no scripts,
+// Report writes a report as one page that needs nothing else: no scripts,
 // fonts or pictures from elsewhere. It follows the reader's choice of light or
 // dark, fits a phone and a printer, and says in words what its plots show.
-func ReportHTML(w io.Writer, r incident.Report) error {
+func Report(w io.Writer, r incident.Report) error {
 	t, err := template.New("report").Parse(reportPage)
 	if err != nil {
 		return fmt.Errorf("parse report page: %w", err)
@@ -101,15 +111,15 @@ type key struct{ Shape, Color, Words string }
 type verdictRow struct{ Class, Verdict, Subject, Summary, When, Severity string }
 
 func reportOf(r incident.Report) (page, error) {
-	p := page{Period: period(r), Tiles: tiles(r)}
+	p := page{Period: render.Period(r), Tiles: tiles(r)}
 	anchors := map[string]string{}
-	for i, a := range bySubject(r) {
+	for i, a := range render.BySubject(r) {
 		if i == maxDrawn {
-			p.Undrawn = fmt.Sprintf("%d more principals are in the JSON report alone.", len(bySubject(r))-maxDrawn)
+			p.Undrawn = fmt.Sprintf("%d more principals are in the JSON report alone.", len(render.BySubject(r))-maxDrawn)
 			break
 		}
 		anchor := "p" + strconv.Itoa(i+1)
-		anchors[a.subject.Key()] = anchor
+		anchors[a.Subject.Key()] = anchor
 		c, err := cardOf(a, r, anchor)
 		if err != nil {
 			return page{}, fmt.Errorf("draw subject %d: %w", i+1, err)
@@ -119,7 +129,7 @@ func reportOf(r incident.Report) (page, error) {
 	p.Changes = changesOf(r, anchors)
 	p.Verdicts = verdictRows(r.Findings)
 	for _, s := range r.BlindSpots {
-		p.BlindSpots = append(p.BlindSpots, oneLine(s))
+		p.BlindSpots = append(p.BlindSpots, render.OneLine(s))
 	}
 	return p, nil
 }
@@ -133,7 +143,7 @@ func tiles(r incident.Report) []tile {
 	var out []tile
 	for _, k := range []incident.AnomalyKind{incident.OffBeatIssuance, incident.SpikeAnomaly, incident.RefreshBugAnomaly, incident.MissedRenewal, incident.CadenceChange} {
 		if n := counts[k]; n > 0 {
-			out = append(out, tile{n, plural(n, anomalyName(k))})
+			out = append(out, tile{n, plural(n, render.AnomalyName(k))})
 		}
 	}
 	n := 0
@@ -152,7 +162,7 @@ func plural(n int, name string) string {
 	switch {
 	case n == 1:
 		return name
-	case name == anomalyName(incident.OffBeatIssuance):
+	case name == render.AnomalyName(incident.OffBeatIssuance):
 		return "issuances off the beat"
 	}
 	return name + "s"
@@ -164,7 +174,7 @@ func changesOf(r incident.Report, anchors map[string]string) *changeList {
 	}
 	c := &changeList{Since: r.Since.UTC().Format(clock) + " UTC", None: len(r.New)+len(r.Gone) == 0}
 	describe := func(a incident.Anomaly) change {
-		return change{anomalyName(a.Kind), oneLine(SubjectName(a.Subject)), anchors[a.Subject.Key()]}
+		return change{render.AnomalyName(a.Kind), render.OneLine(render.SubjectName(a.Subject)), anchors[a.Subject.Key()]}
 	}
 	for _, i := range r.New {
 		c.New = append(c.New, describe(r.Anomalies[i]))
@@ -175,17 +185,17 @@ func changesOf(r incident.Report, anchors map[string]string) *changeList {
 	return c
 }
 
-func cardOf(a about, r incident.Report, anchor string) (card, error) {
-	c := card{Anchor: anchor, Name: oneLine(SubjectName(a.subject)), Origin: origin(a.subject)}
-	for _, x := range a.anomalies {
+func cardOf(a render.About, r incident.Report, anchor string) (card, error) {
+	c := card{Anchor: anchor, Name: render.OneLine(render.SubjectName(a.Subject)), Origin: origin(a.Subject)}
+	for _, x := range a.Anomalies {
 		c.Anomalies = append(c.Anomalies, oddityOf(x, r.To, isNew(r, x)))
 	}
-	if len(a.series.Failures)+len(a.series.Issuances) == 0 {
+	if len(a.Series.Failures)+len(a.Series.Issuances) == 0 {
 		return c, nil
 	}
 	var err error
 	c.Plots, err = plotsOf(a, r.To)
-	c.Times = listed(a.series)
+	c.Times = listed(a.Series)
 	return c, err
 }
 
@@ -213,27 +223,38 @@ func origin(s incident.Subject) string {
 	} else if n > 1 {
 		out += fmt.Sprintf(" · %d keys", n)
 	}
-	return oneLine(out)
+	return render.OneLine(out)
 }
 
 func oddityOf(a incident.Anomaly, to time.Time, fresh bool) oddity {
-	o := oddity{Class: string(a.Kind), Kind: anomalyName(a.Kind), Summary: oneLine(a.Summary) + ".", Fix: oneLine(a.Fix), New: fresh}
+	o := oddity{Class: string(a.Kind), Kind: render.AnomalyName(a.Kind), Summary: render.OneLine(a.Summary) + ".", Fix: render.OneLine(a.Fix), New: fresh}
 	add := func(name, value string) { o.Facts = append(o.Facts, fact{name, value}) }
-	add("How sure", percent(a.Confidence))
+	add("How sure", render.Percent(a.Confidence))
 	if a.Period > 0 {
 		add("Period", aboutPeriod(a))
 	}
 	add("Occurrences", strconv.Itoa(a.Occurrences))
 	if a.Lifetime > 0 {
-		add("Credential lifetime", span(a.Lifetime))
+		add("Credential lifetime", render.Span(a.Lifetime))
 	}
 	if !a.NextExpected.IsZero() {
-		add(dueWords(a, to), a.NextExpected.UTC().Format(clock)+" UTC")
+		add(render.DueWords(a, to), a.NextExpected.UTC().Format(clock)+" UTC")
 	}
 	return o
 }
 
-func plotsOf(a about, to time.Time) (*plots, error) {
+// aboutPeriod writes a period and its jitter, no finer than the jitter allows.
+func aboutPeriod(a incident.Anomaly) string {
+	unit := time.Second
+	for _, u := range []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		if a.Jitter/4 >= u {
+			unit = u
+		}
+	}
+	return render.Span(a.Period.Round(unit)) + " ± " + render.Span(a.Jitter)
+}
+
+func plotsOf(a render.About, to time.Time) (*plots, error) {
 	_, what := pauses(a)
 	p := &plots{What: what, Fits: fitWords(a), Keys: keysOf(a)}
 	var err error
@@ -246,28 +267,28 @@ func plotsOf(a about, to time.Time) (*plots, error) {
 	if p.Gaps, err = gapHistogram(a, 360, 170); err != nil {
 		return nil, err
 	}
-	if len(a.series.Failures) > 0 {
+	if len(a.Series.Failures) > 0 {
 		p.Week, err = weekMap(a, 360, 170)
 	}
 	return p, err
 }
 
 // fitWords says what the lifetime is that the histogram marks.
-func fitWords(a about) string {
+func fitWords(a render.About) string {
 	switch {
 	case fitted(a) == 0:
 		return ""
-	case a.anomalies[0].Kind == incident.RefreshBugAnomaly:
+	case a.Anomalies[0].Kind == incident.RefreshBugAnomaly:
 		return "the one that fits"
 	}
 	return "that of these credentials"
 }
 
 // keysOf explains the colours that the timeline uses.
-func keysOf(a about) []key {
+func keysOf(a render.About) []key {
 	var out []key
 	used := map[ink]bool{}
-	for _, t := range a.series.Failures {
+	for _, t := range a.Series.Failures {
 		used[kindOf(a, t)] = true
 	}
 	for _, k := range []struct {
@@ -289,7 +310,7 @@ func keysOf(a about) []key {
 	if len(strange) > 0 {
 		out = append(out, key{"dot", "spike", "issued off the beat"})
 	}
-	if len(a.series.Beats) > 0 {
+	if len(a.Series.Beats) > 0 {
 		out = append(out, key{"line", "beat", "expected"})
 	}
 	return out
@@ -326,10 +347,10 @@ func verdictRows(findings []incident.Finding) []verdictRow {
 	for _, f := range sorted {
 		out = append(out, verdictRow{
 			Class:    string(f.Verdict),
-			Verdict:  plainWords(string(f.Verdict)),
-			Subject:  oneLine(SubjectName(f.Subject)),
-			Summary:  oneLine(f.Summary),
-			When:     when(f.FirstSeen, f.LastSeen),
+			Verdict:  strings.ReplaceAll(string(f.Verdict), "_", " "),
+			Subject:  render.OneLine(render.SubjectName(f.Subject)),
+			Summary:  render.OneLine(f.Summary),
+			When:     render.When(f.FirstSeen, f.LastSeen),
 			Severity: f.Severity.String(),
 		})
 	}
