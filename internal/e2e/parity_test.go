@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/config"
@@ -37,7 +36,7 @@ import (
 // evidence was looked at again, the table holds exactly the findings that
 // replay prints.
 func TestParity(t *testing.T) {
-	client := dynamoClient(t)
+	origin := localaws.DynamoDB(t).URL
 	stories, err := scenario.Load(os.DirFS("../../events/scenario"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +48,7 @@ func TestParity(t *testing.T) {
 		t.Run(st.Name, func(t *testing.T) {
 			t.Parallel()
 			s := prepare(t, st)
-			got := s.live(t, newTable(t, client), uint64(n))
+			got := s.live(t, tableAt(origin, emptyTable(t)), uint64(n))
 			if want := s.replayed(t); got != want {
 				t.Errorf("the table's findings differ from replay's\nreplay: %s\nlive:   %s", want, got)
 			}
@@ -230,30 +229,31 @@ func envelope(bodies []string) []byte {
 	return b
 }
 
-func dynamoClient(t *testing.T) *dynamodb.Client {
-	t.Helper()
-	url := localaws.DynamoDB(t).URL
+// tableAt opens a table behind a URL of DynamoDB.
+func tableAt(url, name string) *filing.Store {
+	return dynamo.New(dynamo.NewClient(account(url)), name, store.LiveLimits(), nil)
+}
+
+// account is the configuration and environment of a client of a local DynamoDB.
+func account(url string) (aws.Config, func(string) string) {
 	cfg := aws.Config{
 		Region: localaws.Region,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
 		}),
 	}
-	return dynamo.NewClient(cfg, func(name string) string {
+	return cfg, func(name string) string {
 		return map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": url}[name]
-	})
+	}
 }
 
-func newTable(t *testing.T, c *dynamodb.Client) *filing.Store {
+// emptyTable returns the name of a new table. DynamoDB Local holds it in memory
+// and forgets it when the tests end.
+func emptyTable(t *testing.T) string {
 	t.Helper()
 	name := "story-" + rand.Text()
-	if err := dynamo.Create(context.Background(), c, name); err != nil {
+	if err := dynamo.Create(context.Background(), dynamo.NewClient(account(localaws.DynamoDB(t).URL)), name); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if _, err := c.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
-			t.Error(err)
-		}
-	})
-	return dynamo.New(c, name, store.LiveLimits(), nil)
+	return name
 }
