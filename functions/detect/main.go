@@ -48,8 +48,10 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 		Function: "detect", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
 	})
 	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
+	live := detect.NewLive(table, table, cfg.Settings)
+	live.Retention = store.LiveLimits().Retention
 	return &detect.Handler{
-		Keeper:  detect.NewLive(table, table, cfg.Settings),
+		Keeper:  live,
 		Now:     time.Now,
 		Options: []trail.Option{trail.LogWriters(cfg.LogWriter)},
 		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, meter, r) },

@@ -48,8 +48,10 @@ func wire(getenv func(string) string, lookupEnv func(string) (string, bool)) (la
 		return nil, err
 	}
 	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
+	live := detect.NewLive(table, table, cfg.Settings)
+	live.Retention = store.LiveLimits().Retention
 	s := &settle.Settler{
-		Decider: detect.NewLive(table, table, cfg.Settings), Agenda: table, Evidence: table, Notebook: table,
+		Decider: live, Agenda: table, Evidence: table, Notebook: table,
 		Settings: cfg.Settings, Home: aws.Region, Limits: settle.DefaultLimits(),
 	}
 	if env.Lookups {

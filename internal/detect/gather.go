@@ -1,10 +1,12 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -206,6 +208,43 @@ func related(s *incident.Signal, into map[string]bool) {
 		}
 	}
 	delete(into, "")
+}
+
+// concerned are the subjects to decide about, with everything that bears on each
+// of them read. To read about one may show that it touched others in turn.
+func (g *gathering) concerned(ctx context.Context, signals []incident.Signal, who []incident.Principal) (map[string]incident.Principal, error) {
+	for {
+		about := concerned(g.evidence(), signals, who)
+		for _, p := range who {
+			about[p.Key()] = p
+		}
+		open := map[string]bool{}
+		for _, p := range about {
+			if node := nodeOf(p); !g.read[node] {
+				open[node] = true
+			}
+		}
+		if len(open) == 0 || len(g.read) >= maxNodes {
+			return about, nil
+		}
+		if err := g.identities(ctx, open); err != nil {
+			return nil, err
+		}
+		if err := g.context(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// nodeOf is the node under which what concerns a subject is filed.
+func nodeOf(p incident.Principal) string {
+	switch {
+	case p.Type == incident.AccessKey:
+		return lineage.KeyNode(p.Name)
+	case p.Type == incident.Federated && strings.Contains(p.Name+p.ARN, "-provider/"):
+		return lineage.ProviderNode(cmp.Or(p.ARN, p.Name))
+	}
+	return p.Key()
 }
 
 // evidence is everything that was gathered, with one version of each event.

@@ -26,6 +26,9 @@ import (
 // Everything may be delivered again: evidence is known by its id, and a finding
 // that stands is not written twice.
 type Live struct {
+	// Retention is how long the store keeps evidence; zero means for ever.
+	Retention time.Duration
+
 	source   Source
 	ledger   Ledger
 	settings incident.Settings
@@ -112,15 +115,15 @@ func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incid
 	if err := g.around(ctx, signals, who); err != nil {
 		return decision{}, err
 	}
+	about, err := g.concerned(ctx, signals, who)
+	if err != nil {
+		return decision{}, err
+	}
 	e := g.evidence()
 	var d decision
 	d.owned, d.moved = own(e, signals)
-	about := concerned(e, signals)
-	for _, p := range who {
-		about[p.Key()] = p
-	}
 	findings := correlate.FindingsAbout(e, l.settings, now, slices.Sorted(maps.Keys(about)))
-	cases, err := l.changed(ctx, about, lesser(signals), findings)
+	cases, err := l.changed(ctx, about, lesser(signals), findings, now)
 	d.cases = cases
 	return d, err
 }
@@ -140,25 +143,21 @@ func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incide
 }
 
 // concerned are the subjects whose findings the signals can change: those that
-// they are about, and those that their subjects did something to, since what
-// shows of an actor speaks on the findings of those whom it touched.
-func concerned(e correlate.Evidence, signals []incident.Signal) map[string]incident.Principal {
+// they are about, and those that somebody did something to of whom the signals
+// tell something new.
+func concerned(e correlate.Evidence, signals []incident.Signal, who []incident.Principal) map[string]incident.Principal {
 	about := correlate.Subjects(e, signals)
-	actors := map[string]bool{}
-	for key := range about {
-		actors[key] = true
+	r := reach{}
+	for _, p := range who {
+		r.extend(p.Key(), time.Time{}, forEver)
 	}
-	for _, s := range signals {
-		if s.Actor.Known() {
-			actors[s.Actor.Principal.Key()] = true
-		}
+	for n := range signals {
+		r.of(e, &signals[n])
 	}
 	var touched []incident.Signal
-	for _, s := range e.Signals {
-		switch {
-		case s.Kind == incident.SessionIssued || s.Kind == incident.CallDenied || s.Kind == incident.CredentialFailed:
-		case s.Actor.Known() && actors[s.Actor.Principal.Key()]:
-			touched = append(touched, s)
+	for n := range e.Signals {
+		if r.covers(&e.Signals[n]) {
+			touched = append(touched, e.Signals[n])
 		}
 	}
 	for n := range signals {
@@ -168,6 +167,76 @@ func concerned(e correlate.Evidence, signals []incident.Signal) map[string]incid
 	}
 	maps.Copy(about, correlate.Subjects(e, touched))
 	return about
+}
+
+// reach says whose deeds look different in the light of new signals, and how far
+// around them in time: what shows of an actor counts for a day to either side,
+// and a run of infrastructure as code is told by what it does within minutes.
+type reach map[string][]stretch // by the actor's Principal.Key
+
+type stretch struct {
+	at    time.Time
+	about time.Duration
+}
+
+const (
+	day     = 24 * time.Hour
+	aRun    = 15 * time.Minute
+	forEver = 1 << 62
+)
+
+func (r reach) extend(actor string, at time.Time, about time.Duration) {
+	r[actor] = append(r[actor], stretch{at, about})
+}
+
+// of adds what one signal reaches.
+func (r reach) of(e correlate.Evidence, s *incident.Signal) {
+	switch s.Kind {
+	case incident.QuarantineAttached, incident.ExposureNotice, incident.CredentialExposed, incident.ThreatFinding:
+		for key := range correlate.Subjects(e, []incident.Signal{*s}) {
+			r.extend(key, s.Time, day)
+			r.heirs(e, key, s.Time)
+		}
+	case incident.TrailStopped, incident.TrailDeleted, incident.TrailUpdated, incident.SelectorsChanged, incident.TrailStarted:
+		r.extend(s.Actor.Principal.Key(), s.Time, day)
+		r.heirs(e, s.Actor.Principal.Key(), s.Time)
+	default:
+		if lineage.IaCClient(s.Actor.UserAgent) {
+			r.extend(s.Actor.Principal.Key(), s.Time, aRun)
+		}
+	}
+}
+
+// heirs adds those whose sessions somebody asked for, and so on: they inherit
+// what shows of the asker.
+func (r reach) heirs(e correlate.Evidence, asker string, at time.Time) {
+	open, seen := []string{asker}, map[string]bool{asker: true}
+	for range chain {
+		var next []string
+		for n := range e.Signals {
+			s := &e.Signals[n]
+			if s.Kind != incident.SessionIssued || !slices.Contains(open, s.Actor.Principal.Key()) || seen[s.Target.Key()] {
+				continue
+			}
+			seen[s.Target.Key()] = true
+			next = append(next, s.Target.Key())
+			r.extend(s.Target.Key(), at, day)
+		}
+		if open = next; len(open) == 0 {
+			return
+		}
+	}
+}
+
+// covers reports whether a signal is a deed within reach.
+func (r reach) covers(s *incident.Signal) bool {
+	switch s.Kind {
+	case incident.SessionIssued, incident.CallDenied, incident.CredentialFailed:
+		return false
+	}
+	return s.Actor.Known() && slices.ContainsFunc(r[s.Actor.Principal.Key()], func(st stretch) bool {
+		return st.at.IsZero() || s.Time.Sub(st.at).Abs() <= st.about
+	})
 }
 
 // providerOf is the identity provider that a signal is about.
@@ -211,7 +280,7 @@ func lesser(signals []incident.Signal) map[string]bool {
 
 // changed compares findings with the cases that are kept, and returns the cases
 // that must be written.
-func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding) ([]Case, error) {
+func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding, now time.Time) ([]Case, error) {
 	subjects := map[string]bool{}
 	for key := range about {
 		subjects[key] = true
@@ -237,13 +306,19 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(kept)) {
-		if c := kept[id]; c.SupersededBy == "" {
+		if c := kept[id]; c.SupersededBy == "" && !l.forgotten(c, now) {
 			c.SupersededBy, c.SupersededBySubject = successor(c, findings)
 			c.Due = time.Time{}
 			out = append(out, c)
 		}
 	}
 	return linked(out), nil
+}
+
+// forgotten reports whether a case is so old that its evidence may be gone: that
+// it is no longer found means nothing then.
+func (l *Live) forgotten(c Case, now time.Time) bool {
+	return l.Retention > 0 && now.Sub(c.Finding.FirstSeen) > l.Retention-l.settings.Thresholds.Quiet
 }
 
 // linked tells each case that stands in place of others which they are.
