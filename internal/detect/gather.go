@@ -214,7 +214,13 @@ func related(s *incident.Signal, into map[string]bool) {
 // of them read. To read about one may show that it touched others in turn.
 func (g *gathering) concerned(ctx context.Context, signals []incident.Signal, who []incident.Principal) (map[string]incident.Principal, error) {
 	for {
-		about := concerned(g.evidence(), signals, who)
+		r := reachOf(g.evidence(), signals, who)
+		for _, actor := range slices.Sorted(maps.Keys(r)) {
+			if _, err := g.add(ctx, actor); err != nil {
+				return nil, err
+			}
+		}
+		about := concerned(g.evidence(), signals, r)
 		for _, p := range who {
 			about[p.Key()] = p
 		}

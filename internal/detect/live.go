@@ -145,15 +145,8 @@ func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incide
 // concerned are the subjects whose findings the signals can change: those that
 // they are about, and those that somebody did something to of whom the signals
 // tell something new.
-func concerned(e correlate.Evidence, signals []incident.Signal, who []incident.Principal) map[string]incident.Principal {
+func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[string]incident.Principal {
 	about := correlate.Subjects(e, signals)
-	r := reach{}
-	for _, p := range who {
-		r.extend(p.Key(), time.Time{}, forEver)
-	}
-	for n := range signals {
-		r.of(e, &signals[n])
-	}
 	var touched []incident.Signal
 	for n := range e.Signals {
 		if r.covers(&e.Signals[n]) {
@@ -184,6 +177,18 @@ const (
 	aRun    = 15 * time.Minute
 	forEver = 1 << 62
 )
+
+// reachOf is what new signals, and news of principals, shed light on.
+func reachOf(e correlate.Evidence, signals []incident.Signal, who []incident.Principal) reach {
+	r := reach{}
+	for _, p := range who {
+		r.extend(p.Key(), time.Time{}, forEver)
+	}
+	for n := range signals {
+		r.of(e, &signals[n])
+	}
+	return r
+}
 
 func (r reach) extend(actor string, at time.Time, about time.Duration) {
 	r[actor] = append(r[actor], stretch{at, about})
