@@ -19,12 +19,9 @@ func excuse(part constructs.IConstruct, rule, reason string) {
 
 // wildcards are the reasons for which a function's policy has a star.
 func wildcards() map[string]string {
-	const indexes = "The indexes of the detector's own table."
 	return map[string]string{
-		"detect": indexes,
-		"notify": indexes,
-		"settle": indexes + " cloudtrail:LookupEvents knows no resources.",
-		"report": indexes + " Objects in the detector's own bucket.",
+		"settle": "cloudtrail:LookupEvents knows no resources.",
+		"report": "Objects in the detector's own bucket.",
 	}
 }
 

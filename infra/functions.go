@@ -28,7 +28,7 @@ func functions() []function {
 			name: "detect", id: "Detect", description: "Keeps what was observed and decides what it means",
 			seconds: detectSeconds, copies: 10, environment: []string{config.EnvTable},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return []awsiam.PolicyStatement{h.readTable(), h.writeTable(), h.receiveSignals()}
+				return []awsiam.PolicyStatement{h.decide(), h.receiveSignals()}
 			},
 		},
 		{
@@ -43,14 +43,14 @@ func functions() []function {
 			seconds: 60, copies: 2,
 			environment: []string{config.EnvTable, config.EnvFindingsTopic, config.EnvEmailTopic, config.EnvChatTopic, config.EnvEventBus},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return append([]awsiam.PolicyStatement{h.readTable(), h.writeTable(), h.readStream(), h.publish(findings, mail, chat)}, h.putOnBus()...)
+				return append([]awsiam.PolicyStatement{h.useTable("Query", "PutItem"), h.readStream(), h.publish(findings, mail, chat)}, h.putOnBus()...)
 			},
 		},
 		{
 			name: "settle", id: "Settle", description: "Closes incidents, notices silence, and asks CloudTrail for what was missed",
 			seconds: 300, copies: 1, environment: []string{config.EnvTable, config.EnvLookups},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return []awsiam.PolicyStatement{h.readTable(), h.writeTable(), allow([]string{"cloudtrail:LookupEvents"}, []string{"*"})}
+				return []awsiam.PolicyStatement{h.decide(), h.queryIndexes(), allow([]string{"cloudtrail:LookupEvents"}, []string{"*"})}
 			},
 		},
 		{
@@ -58,7 +58,7 @@ func functions() []function {
 			seconds: 300, copies: 1,
 			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvFindingsTopic, config.EnvEmailTopic},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return []awsiam.PolicyStatement{h.readTable(), h.readWholeTable(), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
+				return []awsiam.PolicyStatement{h.useTable("Query", "Scan"), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
 			},
 		},
 	}
@@ -164,18 +164,27 @@ func (h *home) environment(f function) *map[string]*string {
 	return &env
 }
 
-func (h *home) readTable() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:BatchGetItem", "dynamodb:Query"}, []string{*h.table.TableArn(), *h.table.TableArn() + "/index/*"})
+func (h *home) useTable(operations ...string) awsiam.PolicyStatement {
+	var actions []string
+	for _, o := range operations {
+		actions = append(actions, "dynamodb:"+o)
+	}
+	return allow(actions, []string{*h.table.TableArn()})
 }
 
-// readWholeTable is for what looks at everybody at once.
-func (h *home) readWholeTable() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:Scan"}, []string{*h.table.TableArn()})
+// decide is what deciding does to the table. Transactions need the permissions of
+// their parts. Batches delete, too: what was joined stands in place of its parts.
+func (h *home) decide() awsiam.PolicyStatement {
+	return h.useTable("BatchGetItem", "Query", "BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
 }
 
-// writeTable covers transactions, which need the permissions of their parts.
-func (h *home) writeTable() awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{*h.table.TableArn()})
+// queryIndexes is for what is due.
+func (h *home) queryIndexes() awsiam.PolicyStatement {
+	var arns []string
+	for _, index := range config.TableIndexes() {
+		arns = append(arns, *h.table.TableArn()+"/index/"+index.Name)
+	}
+	return allow([]string{"dynamodb:Query"}, arns)
 }
 
 func (h *home) readStream() awsiam.PolicyStatement {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/trailverdict/trailverdict/internal/trail"
+	"github.com/trailverdict/trailverdict/internal/logline"
 )
 
 // addLogGroups sends lines of the wanted log groups that may tell of a failed
@@ -45,19 +45,13 @@ func (o options) wantedLogGroups() []string {
 	return list
 }
 
-// linesOfInterest is a filter pattern of CloudWatch Logs that takes lines with
-// any of a credential failure's codes, our own marker, or a name under which a
-// secret could stand. What it lets through is free; intake reads it exactly.
+// linesOfInterest is a filter pattern of CloudWatch Logs that takes the lines
+// that intake may find something in. What it lets through is free; intake reads
+// it exactly.
 func linesOfInterest() string {
-	terms := []string{"trailverdict", "SessionToken", "session_token", "SESSION_TOKEN", "SecretAccessKey", "secret_access_key", "SECRET_ACCESS_KEY", "security-token", "Security-Token"}
-	for _, e := range trail.Catalogue() {
-		if e.Purpose == trail.Client {
-			terms = append(terms, e.Codes...)
-		}
-	}
 	var quoted []string
-	for _, t := range terms {
-		quoted = append(quoted, `?"`+t+`"`)
+	for _, term := range logline.Terms() {
+		quoted = append(quoted, `?"`+term+`"`)
 	}
 	return strings.Join(quoted, " ")
 }
