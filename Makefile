@@ -53,8 +53,9 @@ check: ## Everything that must hold before a commit: format, vet, staticcheck, b
 	$(GO) build ./...
 	$(MAKE) test
 
-eval: ## Measure how often verdicts are right, and write it to docs/accuracy.md
+eval: ## Measure how often verdicts are right, and rhythms found, into docs/accuracy.md (20 minutes)
 	$(GO) run ./internal/eval/accuracy -write
+	$(GO) test ./internal/interval -run 'TestPower|TestFalseAlarms|TestSpikeGoals' -eval -timeout 2h | $(GO) run ./internal/eval/accuracy -rhythms
 
 fmt: ## Format all Go files
 	$(GO) tool gofumpt -w .

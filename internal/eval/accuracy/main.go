@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,11 +26,45 @@ const (
 func main() {
 	write := flag.Bool("write", false, "write the figures into docs/accuracy.md")
 	data := flag.String("data", "../shared/data", "folder of recorded sets; left out if it is not there")
+	drawn := flag.Bool("rhythms", false, "instead, copy what interval's tests print with -eval from standard input into docs/accuracy.md")
 	flag.Parse()
-	if err := run(*data, *write); err != nil {
+	do := func() error { return run(*data, *write) }
+	if *drawn {
+		do = rhythms
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "accuracy:", err)
 		os.Exit(1)
 	}
+}
+
+// rhythms copies the tables that interval's tests print.
+func rhythms() error {
+	in, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(in)) {
+		if status := strings.Fields(line); len(status) == 0 || status[0] != "PASS" && status[0] != "ok" {
+			b.WriteString(line)
+		}
+		if strings.HasPrefix(line, "FAIL") || strings.HasPrefix(line, "--- FAIL") {
+			return fmt.Errorf("a goal was missed: %s", line)
+		}
+	}
+	fmt.Print(b.String())
+	doc, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	const from, to = "<!-- begin rhythms -->\n", "<!-- end rhythms -->"
+	before, rest, found := strings.Cut(string(doc), from)
+	_, after, closed := strings.Cut(rest, to)
+	if !found || !closed {
+		return fmt.Errorf("%s: no markers for rhythms", page)
+	}
+	return os.WriteFile(page, []byte(before+from+strings.TrimSpace(b.String())+"\n\n"+to+after), 0o644)
 }
 
 func run(data string, write bool) error {
