@@ -31,11 +31,13 @@ func stage(o options) (staged, error) {
 		return staged{}, fmt.Errorf("stage functions: %w", err)
 	}
 	s := staged{dir}
+	var problems []error
 	for _, f := range functions() {
-		if err := s.add(o, f.name); err != nil {
-			s.remove()
-			return staged{}, err
-		}
+		problems = append(problems, s.add(o, f.name))
+	}
+	if err := errors.Join(problems...); err != nil {
+		s.remove()
+		return staged{}, err
 	}
 	return s, nil
 }

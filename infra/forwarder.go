@@ -13,7 +13,7 @@ import (
 // The stack has the home stack's name, so that the home Region's watching rules
 // know its parts, too.
 func newForwarder(app awscdk.App, o options, region string) error {
-	stack := newStack(app, o, o.name+"-"+region, region, "trailverdict: forwards credential events of this Region to "+o.home())
+	stack := newStack(app, o, o.name+"-"+region, o.name, region, "trailverdict: forwards credential events of this Region to "+o.home())
 	dead := newDeadLetters(stack, o, nil)
 	bus := "arn:" + o.partition + ":events:" + o.home() + ":" + *stack.Account() + ":event-bus/default"
 	role := newBusRole(stack, "ForwardRole", bus)

@@ -56,9 +56,10 @@ func functions() []function {
 		{
 			name: "report", id: "Report", description: "Reports credentials that fail or renew at intervals",
 			seconds: 300, copies: 1,
-			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvFindingsTopic, config.EnvEmailTopic},
+			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return []awsiam.PolicyStatement{h.useTable("Query", "Scan"), h.publish(findings, mail), allow([]string{"s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
+				// It reads reports by the links that it signs for people.
+				return []awsiam.PolicyStatement{h.useTable("Scan"), h.publish(mail), allow([]string{"s3:GetObject", "s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
 			},
 		},
 	}
@@ -128,6 +129,8 @@ func (h *home) codeBucket() awss3.IBucket {
 	if have := h.Node().TryFindChild(jsii.String("Code")); have != nil {
 		return have.(awss3.IBucket)
 	}
+	awscdk.Annotations_Of(h.Stack).AcknowledgeWarning(jsii.String("@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified"),
+		jsii.String("An archive with other contents has another name."))
 	name := awscdk.NewCfnParameter(h.Stack, jsii.String("CodeBucket"), &awscdk.CfnParameterProps{
 		Description: jsii.String("The bucket, in this Region, that holds the functions' archives"),
 	})

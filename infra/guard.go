@@ -182,7 +182,7 @@ func beginning(texts ...string) []any {
 // home stack in turn watches this one, and tells by another topic. For nobody to
 // hear of it, both must be taken down at once.
 func newWatch(app awscdk.App, o options) {
-	stack := newStack(app, o, o.watchName(), o.home(), "trailverdict: tells when somebody harms the detector itself")
+	stack := newStack(app, o, o.watchName(), o.watchName(), o.home(), "trailverdict: tells when somebody harms the detector itself")
 	var key awskms.Key
 	if o.ownKeys {
 		key = newKey(stack, o)

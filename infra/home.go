@@ -36,7 +36,7 @@ func newHome(app awscdk.App, o options, code staged) error {
 		return err
 	}
 	h := &home{
-		Stack: newStack(app, o, o.name, o.home(), "trailverdict: tells whether a failing AWS credential was stolen, expired, misconfigured or cut off on purpose"),
+		Stack: newStack(app, o, o.name, o.name, o.home(), "trailverdict: tells whether a failing AWS credential was stolen, expired, misconfigured or cut off on purpose"),
 		o:     o, code: code,
 		topics: map[topic]awssns.Topic{}, functions: map[string]awslambda.Function{},
 	}
@@ -76,9 +76,11 @@ func newHome(app awscdk.App, o options, code staged) error {
 	return nil
 }
 
-func newStack(app awscdk.App, o options, id, region, description string) awscdk.Stack {
+// newStack adds a stack of a name. Its id, which the CDK's command line and files
+// know it by, is another where stacks in several Regions bear the same name.
+func newStack(app awscdk.App, o options, id, name, region, description string) awscdk.Stack {
 	props := &awscdk.StackProps{
-		StackName:   jsii.String(o.name),
+		StackName:   jsii.String(name),
 		Description: jsii.String(description),
 		Env:         &awscdk.Environment{Region: jsii.String(region)},
 	}

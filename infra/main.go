@@ -19,11 +19,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -58,7 +60,7 @@ func run(args []string) (err error) {
 		return err
 	}
 	if *dir != "" {
-		return writeTemplates(*dir, given)
+		return writeTemplates(*dir, given, os.Stderr)
 	}
 	app := awscdk.NewApp(nil)
 	context, _ := app.Node().GetAllContext(nil).(map[string]any)
@@ -70,8 +72,8 @@ func run(args []string) (err error) {
 }
 
 // writeTemplates writes one template for each stack, and the archives that
-// they name.
-func writeTemplates(dir string, given []string) error {
+// they name. The CDK's command line is not there to show warnings, so it does.
+func writeTemplates(dir string, given []string, warnings io.Writer) error {
 	context, err := fileContext("cdk.json")
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func writeTemplates(dir string, given []string) error {
 	if err := synthesise(app, context, dir); err != nil {
 		return err
 	}
-	app.Synth(nil)
+	showWarnings(warnings, app.Synth(nil))
 	files, err := filepath.Glob(filepath.Join(out, "*.template.json"))
 	if err != nil {
 		return fmt.Errorf("write templates: %w", err)
@@ -103,6 +105,17 @@ func writeTemplates(dir string, given []string) error {
 		}
 	}
 	return nil
+}
+
+func showWarnings(w io.Writer, assembly cxapi.CloudAssembly) {
+	for _, stack := range *assembly.Stacks() {
+		for _, m := range *stack.Messages() {
+			//lint:ignore SA1019 the place that it has moved to is not there in Go
+			if text, ok := m.Entry.Data.(string); ok {
+				fmt.Fprintf(w, "infra: %s: %s\n", *stack.StackName(), text)
+			}
+		}
+	}
 }
 
 // compact copies a template without its white space. CloudFormation takes 51,200

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -117,11 +118,44 @@ func synth(t *testing.T, more map[string]any) (stacks map[string]template, warni
 		app.Synth(nil)
 	}()
 	adviceFollowed(t, out)
+	stacksAreApart(t, out)
 	messages := annotations(t, out)
 	for _, m := range messages["aws:cdk:error"] {
 		t.Error(m)
 	}
 	return templates(t, out), messages["aws:cdk:warning"]
+}
+
+// stacksAreApart checks that no stack would be deployed over another.
+func stacksAreApart(t *testing.T, out string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(out, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Type, Environment string
+			Properties        struct{ StackName string }
+		}
+	}
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]string{}
+	for id, a := range manifest.Artifacts {
+		if a.Type != "aws:cloudformation:stack" {
+			continue
+		}
+		place := a.Environment + " " + cmp.Or(a.Properties.StackName, id)
+		if other := taken[place]; other != "" {
+			t.Errorf("%s and %s would be deployed over one another, as %s", id, other, place)
+		}
+		taken[place] = id
+	}
+	if len(taken) < 2 {
+		t.Errorf("only %v found in the manifest", taken)
+	}
 }
 
 // adviceFollowed reads the reports of cdk-nag, which say of each part whether it

@@ -72,8 +72,11 @@ func TestMissingFunctionsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stage(o); err == nil || !strings.Contains(err.Error(), "detect/bootstrap is missing: run make functions first") {
-		t.Errorf("stage() = %v", err)
+	_, err = stage(o)
+	for _, f := range functions() {
+		if err == nil || !strings.Contains(err.Error(), f.name+"/bootstrap is missing: run make functions first") {
+			t.Errorf("stage() = %v, which does not name %s", err, f.name)
+		}
 	}
 }
 

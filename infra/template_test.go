@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,20 @@ func TestPlainTemplates(t *testing.T) {
 		}
 	}
 	plainTemplate(t, first)
+}
+
+// TestPlainTemplatesWarn writes templates of a deployment that tells nobody.
+func TestPlainTemplatesWarn(t *testing.T) {
+	needsNode(t)
+	built := functionsOf(t)
+	t.Chdir("..")
+	var warnings strings.Builder
+	if err := writeTemplates(t.TempDir(), []string{prefix + "functions=" + built}, &warnings); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(warnings.String(), "infra: trailverdict: nobody is told about findings") {
+		t.Errorf("the warnings are %q", warnings.String())
+	}
 }
 
 // plainTemplate checks that nothing of the CDK's is asked for, and that the
