@@ -29,9 +29,6 @@ type reading struct {
 
 // signals reads evidence by sort key.
 func (r *reading) signals(ctx context.Context, from, to string) error {
-	if r.node == "" {
-		from, to = evidencePrefix, evidenceEnd
-	}
 	for from != "" {
 		next, err := r.signalsUntilFull(ctx, from, to)
 		if err != nil {
@@ -49,7 +46,7 @@ func (r *reading) signalsUntilFull(ctx context.Context, from, to string) (next s
 		if err != nil {
 			return "", err
 		}
-		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, evidencePrefix) {
+		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, evidencePrefix) || item.Sort < from {
 			continue // of a reading of all nodes
 		}
 		hour, rest, _ := strings.Cut(item.Sort[len(evidencePrefix):], "/")
