@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// compareWith is how far back lies the time against which changes are told.
+	// compareWith is how far back lies the time against which changes are told,
+	// where no period says it.
 	compareWith = 24 * time.Hour
 	// maxTimes is how many events an anomaly names.
 	maxTimes = 64
@@ -19,9 +20,11 @@ const (
 	maxSeries = 2000
 )
 
-// Build reports on the evidence up to asOf. Anomalies that ended before from
-// are left out; a zero from keeps all. A zero asOf is the last event's time, so
-// that a recording's end is not taken for silence.
+// Build reports on the evidence up to asOf. Anomalies and findings that ended
+// before from are left out, and changes are told against the report whose period
+// ended there; a zero from keeps all, and compares with the day before. A zero
+// asOf is the last event's time, so that a recording's end is not taken for
+// silence.
 func Build(e correlate.Evidence, s incident.Settings, from, asOf time.Time) incident.Report {
 	first, last := bounds(e)
 	if asOf.IsZero() {
@@ -31,8 +34,11 @@ func Build(e correlate.Evidence, s incident.Settings, from, asOf time.Time) inci
 	if len(e.Signals)+len(e.Uses) == 0 {
 		return incident.Report{BlindSpots: blindSpots(e)}
 	}
+	since, before := asOf.Add(-compareWith), from
 	if from.IsZero() {
-		from = first
+		from, before = first, first
+	} else if from.Before(asOf) {
+		since, before = from, from.Add(from.Sub(asOf))
 	}
 	findings := correlate.Findings(e, s, asOf)
 	now := look(e, s, findings, from, asOf)
@@ -40,15 +46,20 @@ func Build(e correlate.Evidence, s incident.Settings, from, asOf time.Time) inci
 		From: from, To: asOf,
 		Anomalies:  now.anomalies,
 		Series:     now.series(),
-		Findings:   findings,
+		Findings:   endedAfter(from, findings),
 		BlindSpots: blindSpots(e),
 	}
-	if since := asOf.Add(-compareWith); first.Before(since.Add(-compareWith)) {
-		then := look(upTo(e, since), s, findings, from, since)
+	if first.Before(since.Add(-compareWith)) {
+		then := look(upTo(e, since), s, findings, before, since)
 		r.Since = since
 		r.New, r.Gone = changes(then.anomalies, now.anomalies)
 	}
 	return r
+}
+
+// endedAfter leaves out the findings that ended before a time.
+func endedAfter(t time.Time, findings []incident.Finding) []incident.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f incident.Finding) bool { return f.LastSeen.Before(t) })
 }
 
 // bounds are the times of the first and the last event.

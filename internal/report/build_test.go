@@ -304,6 +304,37 @@ func TestAnomaliesBeforeTheReportsPeriodAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestChangesAreToldAgainstThePeriodBefore has a bug that went on for two days,
+// one of the first day and one of the second.
+func TestChangesAreToldAgainstThePeriodBefore(t *testing.T) {
+	var s story
+	s.fails(role("long-ago"), "", "ExpiredToken", monday.Add(-60*hour))
+	s.failsHourly(role("always"), 48)
+	s.failsHourly(role("ended"), 20)
+	for i := range 20 {
+		s.fails(role("began"), "", "ExpiredToken", monday.Add(27*hour+time.Duration(i)*hour))
+	}
+	r := Build(s.Evidence, incident.DefaultSettings(), monday.Add(24*hour), monday.Add(48*hour))
+	var fresh, gone []string
+	for _, i := range r.New {
+		fresh = append(fresh, r.Anomalies[i].Subject.Name)
+	}
+	for _, a := range r.Gone {
+		gone = append(gone, a.Subject.Name)
+	}
+	if !r.Since.Equal(monday.Add(24*hour)) || !slices.Equal(fresh, []string{"began"}) || !slices.Equal(gone, []string{"ended"}) {
+		t.Errorf("since %s: new %q, gone %q; want the first day's end, began, ended", r.Since, fresh, gone)
+	}
+	for _, f := range r.Findings {
+		if f.LastSeen.Before(r.From) {
+			t.Errorf("a finding about %s ended at %s, before the period", f.Subject.Name, f.LastSeen)
+		}
+	}
+	if len(r.Findings) != 2 {
+		t.Errorf("%d findings, want those of always and began", len(r.Findings))
+	}
+}
+
 func TestBlindSpots(t *testing.T) {
 	var s story
 	s.renewed(role("payments"), "deployer", 50*minute, 12)
