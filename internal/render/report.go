@@ -87,12 +87,14 @@ func AnomalyName(k incident.AnomalyKind) string {
 	return string(k)
 }
 
-// anomalyRank orders kinds by how soon somebody should look.
-func anomalyRank(k incident.AnomalyKind) int {
-	return slices.Index([]incident.AnomalyKind{
+// anomalyKinds are the kinds in the order in which somebody should look.
+func anomalyKinds() []incident.AnomalyKind {
+	return []incident.AnomalyKind{
 		incident.OffBeatIssuance, incident.SpikeAnomaly, incident.RefreshBugAnomaly, incident.MissedRenewal, incident.CadenceChange,
-	}, k)
+	}
 }
+
+func anomalyRank(k incident.AnomalyKind) int { return slices.Index(anomalyKinds(), k) }
 
 // About is a subject with its anomalies, of which there is at least one, as a
 // reader wants them together.
