@@ -26,6 +26,9 @@ const (
 	EnvConfigFile = "TRAILVERDICT_CONFIG_FILE"
 	// EnvReportBucket is the bucket that reports are kept in.
 	EnvReportBucket = "TRAILVERDICT_REPORT_BUCKET"
+	// EnvReportLink is for how many hours the link to a report works, at most.
+	// Optional.
+	EnvReportLink = "TRAILVERDICT_REPORT_LINK_HOURS"
 	// EnvLookups says whether CloudTrail's event history is asked for what did
 	// not arrive: on or off.
 	EnvLookups = "TRAILVERDICT_LOOKUPS"

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Env is what the environment tells a function. What a function does not need
@@ -13,6 +15,9 @@ import (
 type Env struct {
 	Table, FindingsTopic, ChatTopic, EmailTopic, EventBus, Queue, ReportBucket string
 
+	// ReportLink is for how long the link to a report works; zero if nothing is
+	// said.
+	ReportLink time.Duration
 	// ConfigFile is the path of the configuration file; empty means none.
 	ConfigFile string
 	// Lookups says whether CloudTrail's event history is asked, Metrics whether
@@ -31,6 +36,7 @@ func LoadEnv(lookup func(name string) (string, bool), required ...string) (Env, 
 		Table: r.text(EnvTable), FindingsTopic: r.text(EnvFindingsTopic), ChatTopic: r.text(EnvChatTopic), EmailTopic: r.text(EnvEmailTopic),
 		EventBus: r.text(EnvEventBus), Queue: r.text(EnvQueue), ReportBucket: r.text(EnvReportBucket), ConfigFile: r.text(EnvConfigFile),
 		Lookups: r.onOff(EnvLookups), Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
+		ReportLink: r.hours(EnvReportLink),
 	}
 	if len(r.missing) > 0 {
 		r.errs = append(r.errs, fmt.Errorf("the environment lacks %s", strings.Join(r.missing, ", ")))
@@ -68,6 +74,22 @@ func (r *envReader) onOff(name string) bool {
 		r.errs = append(r.errs, fmt.Errorf("%s is neither on nor off", name))
 	}
 	return false
+}
+
+// maxLink is the longest that S3 lets a link work, in hours.
+const maxLink = 7 * 24
+
+func (r *envReader) hours(name string) time.Duration {
+	text := r.text(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLink {
+		r.errs = append(r.errs, fmt.Errorf("%s is no number of hours from 1 to %d", name, maxLink))
+		return 0
+	}
+	return time.Duration(n) * time.Hour
 }
 
 func (r *envReader) level(name string) slog.Level {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,11 +18,11 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 func TestLoadEnv(t *testing.T) {
 	got, err := LoadEnv(lookupIn(map[string]string{
 		EnvTable: "table", EnvFindingsTopic: "findings", EnvChatTopic: "chat", EnvEmailTopic: "mail", EnvEventBus: "bus", EnvQueue: "queue",
-		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvLookups: "on", EnvMetrics: "on", EnvLogLevel: "warn",
+		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvLookups: "on", EnvMetrics: "on", EnvLogLevel: "warn", EnvReportLink: "24",
 	}), EnvTable, EnvQueue)
 	want := Env{
 		Table: "table", FindingsTopic: "findings", ChatTopic: "chat", EmailTopic: "mail", EventBus: "bus", Queue: "queue",
-		ConfigFile: "file", ReportBucket: "bucket", Lookups: true, Metrics: true, LogLevel: slog.LevelWarn,
+		ConfigFile: "file", ReportBucket: "bucket", Lookups: true, Metrics: true, LogLevel: slog.LevelWarn, ReportLink: 24 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("LoadEnv (-want +got):\n%s%v", diff, err)
@@ -32,8 +33,8 @@ func TestLoadEnv(t *testing.T) {
 }
 
 func TestLoadEnvNamesAllThatIsWrong(t *testing.T) {
-	_, err := LoadEnv(lookupIn(map[string]string{EnvTable: "", EnvMetrics: "secret-1", EnvLogLevel: "secret-2", EnvChatTopic: "chat"}), EnvTable, EnvQueue, EnvChatTopic)
-	want := "TRAILVERDICT_METRICS is neither on nor off\nTRAILVERDICT_LOG_LEVEL is none of debug, info, warn and error\nthe environment lacks TRAILVERDICT_TABLE, TRAILVERDICT_QUEUE_URL"
+	_, err := LoadEnv(lookupIn(map[string]string{EnvTable: "", EnvMetrics: "secret-1", EnvLogLevel: "secret-2", EnvReportLink: "169", EnvChatTopic: "chat"}), EnvTable, EnvQueue, EnvChatTopic)
+	want := "TRAILVERDICT_METRICS is neither on nor off\nTRAILVERDICT_LOG_LEVEL is none of debug, info, warn and error\nTRAILVERDICT_REPORT_LINK_HOURS is no number of hours from 1 to 168\nthe environment lacks TRAILVERDICT_TABLE, TRAILVERDICT_QUEUE_URL"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
