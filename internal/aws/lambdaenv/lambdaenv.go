@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,20 @@ func Config(getenv func(name string) string) (aws.Config, error) {
 func RequestID(ctx context.Context) string {
 	if c, ok := lambdacontext.FromContext(ctx); ok {
 		return c.AwsRequestID
+	}
+	return ""
+}
+
+// Account is the account of the function that ctx is an invocation of, empty
+// outside of one.
+func Account(ctx context.Context) string {
+	c, ok := lambdacontext.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	// arn:aws:lambda:REGION:ACCOUNT:function:NAME
+	if part := strings.Split(c.InvokedFunctionArn, ":"); len(part) > 4 {
+		return part[4]
 	}
 	return ""
 }

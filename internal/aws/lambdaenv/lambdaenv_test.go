@@ -50,3 +50,19 @@ func TestRequestID(t *testing.T) {
 		t.Errorf("RequestID outside of an invocation = %q", got)
 	}
 }
+
+func TestAccount(t *testing.T) {
+	for arn, want := range map[string]string{
+		"arn:aws:lambda:us-east-1:111122223333:function:report": "111122223333",
+		"":  "",
+		"x": "",
+	} {
+		ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{InvokedFunctionArn: arn})
+		if got := Account(ctx); got != want {
+			t.Errorf("Account of %q = %q, want %q", arn, got, want)
+		}
+	}
+	if got := Account(context.Background()); got != "" {
+		t.Errorf("Account outside of an invocation = %q", got)
+	}
+}
