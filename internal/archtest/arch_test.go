@@ -28,9 +28,9 @@ var layers = [][]string{
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/render/page", "internal/render/rendertest"},
-	{"internal/detect", "internal/intake", "internal/store/filing"},
-	{"internal/notify", "internal/settle"},
-	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/report", "internal/aws/"},
+	{"internal/detect", "internal/intake", "internal/report", "internal/store/filing"},
+	{"internal/notify", "internal/reporting", "internal/settle"},
+	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra", "docs/snippets"},
 }
