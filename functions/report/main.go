@@ -1,0 +1,82 @@
+// Report is the function that reports, on a schedule: credentials that fail or
+// renew at intervals, and what changed about them. It keeps the report in a
+// bucket, and sends a short mail with a link.
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
+	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
+	"github.com/trailverdict/trailverdict/internal/aws/s3"
+	"github.com/trailverdict/trailverdict/internal/aws/sns"
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/reporting"
+	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/telemetry"
+)
+
+func main() {
+	h, err := wire(os.Getenv, os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "start report:", err)
+		os.Exit(1)
+	}
+	lambda.Start(h)
+}
+
+// wire makes the handler out of what the environment says.
+func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
+	env, err := config.LoadEnv(lookup, config.EnvTable, config.EnvReportBucket)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadFile(env.ConfigFile, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := lambdaenv.Config(getenv)
+	if err != nil {
+		return nil, err
+	}
+	r := &reporting.Reporter{
+		Evidence: dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil),
+		Shelf:    s3.New(s3.NewClient(aws, getenv), env.ReportBucket),
+		Settings: cfg.Settings, Limits: reporting.DefaultLimits(),
+		Link: cmp.Or(env.ReportLink, reporting.DefaultLink),
+	}
+	if env.EmailTopic != "" {
+		r.Teller = sns.Report(sns.NewClient(aws, getenv), env.EmailTopic)
+	}
+	log, meter := telemetry.New(os.Stdout, telemetry.Options{
+		Function: "report", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
+	})
+	return &reporting.Handler{
+		Reporter: r, Now: time.Now, Account: lambdaenv.Account,
+		Observe: func(ctx context.Context, o reporting.Outcome, err error) { observe(ctx, log, meter, o, err) },
+	}, nil
+}
+
+// observe writes a line for a run. It does not hold the link, which opens the
+// report for whoever has it.
+func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, o reporting.Outcome, err error) {
+	args := []any{
+		"period", o.Period.Span, "signals", o.Signals, "uses", o.Uses,
+		"anomalies", o.Anomalies, "new", o.New, "gone", o.Gone, "capped", o.Capped, "told", o.Told,
+	}
+	if err != nil {
+		log.ErrorContext(ctx, "not reported", append(args, telemetry.Err(err))...)
+	} else {
+		log.InfoContext(ctx, "reported", args...)
+	}
+	if err := meter.Flush(ctx); err != nil {
+		log.ErrorContext(ctx, "no metrics", telemetry.Err(err))
+	}
+}
