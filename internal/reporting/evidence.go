@@ -28,9 +28,9 @@ type Limits struct {
 }
 
 // DefaultLimits show twenty beats of the longest sessions that AWS issues, of 36
-// hours, and fit into the memory of a function.
+// hours, and fit into a gigabyte of memory.
 func DefaultLimits() Limits {
-	return Limits{History: 30 * 24 * time.Hour, Signals: 100_000, Uses: 50_000}
+	return Limits{History: 30 * 24 * time.Hour, Signals: 50_000, Uses: 50_000}
 }
 
 // gather reads the evidence up to a period's end. One page is as much as is
