@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -44,6 +45,8 @@ type Handler struct {
 	Options []trail.Option
 	// Observe is told about each invocation; nil is allowed.
 	Observe func(context.Context, Report)
+
+	idle sync.Pool // of *observed, one for each invocation at work
 }
 
 // Invoke handles one event or one batch.
@@ -63,11 +66,23 @@ func (h *Handler) invoke(ctx context.Context, payload []byte, r *Report) ([]byte
 	if messages, ok := queued(payload); ok {
 		return h.batch(ctx, messages, r)
 	}
-	var got observed
-	if err := got.decode(payload, r, h.Options); err != nil {
+	got := h.observer()
+	defer h.idle.Put(got)
+	if err := got.decode(payload, r); err != nil {
 		return nil, err
 	}
-	return nil, h.keep(ctx, &got)
+	return nil, h.keep(ctx, got)
+}
+
+// observer returns what takes in an invocation.
+func (h *Handler) observer() *observed {
+	got, ok := h.idle.Get().(*observed)
+	if !ok {
+		got = &observed{}
+		got.decoder = trail.NewDecoder("", got, h.Options...)
+	}
+	got.signals, got.uses = nil, nil // the keeper may have kept them
+	return got
 }
 
 func (h *Handler) keep(ctx context.Context, got *observed) error {
@@ -114,16 +129,17 @@ type failure struct {
 
 func (h *Handler) batch(ctx context.Context, messages []message, r *Report) ([]byte, error) {
 	out := failures{Items: []failure{}}
-	var got observed
+	got := h.observer()
+	defer h.idle.Put(got)
 	var sound []message
 	for _, m := range messages {
-		if err := got.decode([]byte(m.body), r, h.Options); err != nil {
+		if err := got.decode([]byte(m.body), r); err != nil {
 			out.Items = append(out.Items, failure{m.id})
 			continue
 		}
 		sound = append(sound, m)
 	}
-	if err := h.keep(ctx, &got); err != nil {
+	if err := h.keep(ctx, got); err != nil {
 		r.Err = err
 		for _, m := range sound {
 			out.Items = append(out.Items, failure{m.id})
@@ -141,6 +157,7 @@ type observed struct {
 	signals []incident.Signal
 	uses    []incident.Use
 	skipped []trail.Skip
+	decoder *trail.Decoder
 }
 
 func (o *observed) Signal(s incident.Signal) { o.signals = append(o.signals, s) }
@@ -149,13 +166,10 @@ func (o *observed) Skipped(s trail.Skip)     { o.skipped = append(o.skipped, s) 
 
 // decode adds what one event holds. An event of which nothing could be
 // understood is poison; one of which a part could is taken for what it gives.
-func (o *observed) decode(body []byte, r *Report, options []trail.Option) error {
+func (o *observed) decode(body []byte, r *Report) error {
 	signals, uses := len(o.signals), len(o.uses)
 	o.skipped = o.skipped[:0]
-	st, err := trail.Decode(bytes.NewReader(body), "", o, options...)
-	if err != nil {
-		return fmt.Errorf("decode: %w", err)
-	}
+	st := o.decoder.Decode(body)
 	r.Messages++
 	r.Irrelevant += st.Irrelevant
 	r.Signals += len(o.signals) - signals

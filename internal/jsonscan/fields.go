@@ -10,8 +10,17 @@ const maxFields = 128
 // the object, so that Get on it needs no second one. The zero Fields is ready;
 // used again and again it makes reading many records free of allocations.
 type Fields struct {
-	list []field
-	made uint // counts uses, so that a stale Value does not read a later index
+	list   []field
+	made   uint // counts uses, so that a stale Value does not read a later index
+	within []within
+}
+
+// within is a member whose own members are indexed in the same pass.
+type within struct {
+	name   string
+	fields *Fields
+	val    int  // where the member stands, as in field; 0 if there is none
+	made   uint // which use of fields its index is
 }
 
 type field struct {
@@ -23,13 +32,12 @@ type field struct {
 // index of its members, until f is used again. A Value kept longer than that
 // stays right, but is slower.
 func (f *Fields) Next(b []byte) (v Value, n int, err error) {
-	f.made++
-	f.list = f.list[:0]
 	start := skipSpace(b, 0)
 	if start >= len(b) || b[start] != '{' {
+		f.made++
 		return Next(b)
 	}
-	end, flt := f.scanObject(b, start)
+	end, flt := f.scanObject(b, start, 1)
 	if flt != none {
 		return Value{}, end, newSyntaxError(end, flt)
 	}
@@ -40,8 +48,31 @@ func (f *Fields) Next(b []byte) (v Value, n int, err error) {
 	return v, end, nil
 }
 
+// Within has each later Next index the object that is the member of that name
+// with fields, too, which costs less than doing so when it is needed.
+func (f *Fields) Within(name string, fields *Fields) {
+	f.within = append(f.within, within{name: name, fields: fields})
+}
+
+// Of is v with an index: the one that it has, or else f.
+func (f *Fields) Of(v Value) Value {
+	if v.Kind() != Object || v.fields != nil && v.fields.made == v.made {
+		return v
+	}
+	indexed, _, err := f.Next(v.raw)
+	if err != nil {
+		return v // cannot be: v was checked when it was made
+	}
+	return indexed
+}
+
 // scanObject is the function scanObject with notes.
-func (f *Fields) scanObject(b []byte, start int) (int, fault) {
+func (f *Fields) scanObject(b []byte, start, depth int) (int, fault) {
+	f.made++
+	f.list = f.list[:0]
+	for i := range f.within {
+		f.within[i].val = 0
+	}
 	i := skipSpace(b, start+1)
 	if i < len(b) && b[i] == '}' {
 		return i + 1, none
@@ -53,7 +84,7 @@ func (f *Fields) scanObject(b []byte, start int) (int, fault) {
 			return i, flt
 		}
 		val := i
-		if i, flt = scanValue(b, i, 1); flt != none {
+		if i, flt = f.scanMember(b, start, key, val, depth); flt != none {
 			return i, flt
 		}
 		f.note(b, start, key, val, i)
@@ -62,6 +93,26 @@ func (f *Fields) scanObject(b []byte, start int) (int, fault) {
 			return i, flt
 		}
 	}
+}
+
+// scanMember checks a member's value, with notes if they are wanted.
+func (f *Fields) scanMember(b []byte, start, key, val, depth int) (int, fault) {
+	if val == len(b) || b[val] != '{' {
+		return scanValue(b, val, depth)
+	}
+	for i := range f.within {
+		w := &f.within[i]
+		if end := key + 1 + len(w.name); end >= val || b[end] != '"' || string(b[key+1:end]) != w.name {
+			continue
+		}
+		end, flt := w.fields.scanObject(b, val, depth+1)
+		if w.val = val - start; len(w.fields.list) > maxFields {
+			w.val = 0
+		}
+		w.made = w.fields.made
+		return end, flt
+	}
+	return scanValue(b, val, depth)
 }
 
 // note adds a member. One more than maxFields is kept to show that there were
@@ -94,10 +145,21 @@ func endOfKey(b []byte, key int) (end int, odd bool) {
 func (f *Fields) get(raw []byte, name string) Value {
 	for i := len(f.list) - 1; i >= 0; i-- {
 		if m := &f.list[i]; m.is(raw, name) {
-			return Value{raw: raw[m.val:m.end:m.end]}
+			return f.value(raw, m)
 		}
 	}
 	return Value{}
+}
+
+// value is a member's, with the index that was made of it, if one was.
+func (f *Fields) value(raw []byte, m *field) Value {
+	v := Value{raw: raw[m.val:m.end:m.end]}
+	for i := range f.within {
+		if w := &f.within[i]; w.val == m.val {
+			v.fields, v.made = w.fields, w.made
+		}
+	}
+	return v
 }
 
 func (m *field) is(raw []byte, name string) bool {

@@ -175,6 +175,46 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// TestWithin reads objects inside others: indexed with them, indexed when they
+// are asked for, and after their index was used for another one.
+func TestWithin(t *testing.T) {
+	var f, inner Fields
+	f.Within("a", &inner)
+	for name, in := range map[string]string{
+		"plain":                      `{"x":0,"a":{"b":1,"c":2}}`,
+		"the last duplicate counts":  `{"a":{"b":3},"a":{"b":1,"c":2}}`,
+		"an escaped name":            `{"\u0061":{"b":1,"c":2}}`,
+		"a duplicate with an escape": `{"a":{"b":3},"\u0061":{"b":1,"c":2}}`,
+		"white space":                ` { "a" : { "b" : 1 , "c" : 2 } } `,
+		"more than an index holds":   `{"a":{"b":1` + strings.Repeat(`,"pad":0`, maxFields) + `,"c":2}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, _, err := f.Next([]byte(in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, later := v.Get("a"), inner.Of(v.Get("a"))
+			for range 2 {
+				if string(a.Get("b").Raw()) != "1" || string(later.Get("c").Raw()) != "2" || string(v.Get("a", "c").Raw()) != "2" {
+					t.Errorf("b is %s, c is %s", a.Get("b").Raw(), later.Get("c").Raw())
+				}
+				if _, _, err := inner.Next([]byte(`{"c":0,"b":0}`)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, in := range []string{`{"a":{`, `{"a":`, `{"a`, `{"a":{"b":1]}`} {
+		if _, _, err := f.Next([]byte(in)); err == nil {
+			t.Errorf("%s is accepted", in)
+		}
+	}
+	v, _, err := f.Next([]byte(`{"a":[{"b":1}]}`))
+	if err != nil || inner.Of(v.Get("a")).Kind() != Array || inner.Of(v.Get("none")).Kind() != Missing {
+		t.Error("what is no object was indexed")
+	}
+}
+
 func TestObjectsBeyondTheIndexAreWalked(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"first":"yes"`)
@@ -321,7 +361,9 @@ func checkAgainstStandard(t interface {
 		}
 		t.Fatalf("valid = %t, Parse() = %v", valid, err)
 	}
-	var f Fields
+	var f, inner, innermost Fields
+	f.Within("a", &inner)
+	inner.Within("a", &innermost)
 	indexed, n, ferr := f.Next(b)
 	if err != nil {
 		if ferr == nil && skipSpace(b, n) == len(b) {
@@ -344,6 +386,15 @@ func checkAgainstStandard(t interface {
 		}
 		return true
 	})
+	for _, path := range [][]string{{"a"}, {"a", "a"}} {
+		v, indexed := v.Get(path...), indexed.Get(path...)
+		v.Members(func(name string, _ Value) bool {
+			if a, b := v.Get(name), indexed.Get(name); !bytes.Equal(a.Raw(), b.Raw()) {
+				t.Errorf("Get(%q) within %q = %s walked, %s indexed", name, path, a.Raw(), b.Raw())
+			}
+			return true
+		})
+	}
 	checkCanonical(t, v)
 }
 

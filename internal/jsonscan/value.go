@@ -125,12 +125,21 @@ func (v Value) member(name string) Value {
 	}
 	var found Value
 	v.eachMember(func(key, val Value) bool {
-		if key.Is(name) {
+		if key.names(name) {
 			found = val
 		}
 		return true
 	})
 	return found
+}
+
+// names is Is for a member's name, which hardly ever holds an escape.
+func (v Value) names(name string) bool {
+	end, odd := endOfKey(v.raw, 0)
+	if odd {
+		return v.Is(name)
+	}
+	return string(v.raw[1:end]) == name
 }
 
 // Members calls yield with each member of an object, in the order of the

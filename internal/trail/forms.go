@@ -206,8 +206,8 @@ func (d *decoder) ignoreValue() {
 // event decodes an EventBridge event. AWS alone can send events whose source
 // starts with "aws."; what others send under CloudTrail's name is not believed.
 func (d *decoder) event(v jsonscan.Value) {
-	env := readEnvelope(v)
-	detail := v.Get("detail")
+	env := readEnvelope(v, &d.out.words)
+	detail := d.detail.Of(v.Get("detail"))
 	switch {
 	case env.Source == clientSource && env.DetailType == clientDetailType:
 		d.stats.Values++
@@ -224,14 +224,13 @@ func (d *decoder) event(v jsonscan.Value) {
 	}
 }
 
-func readEnvelope(v jsonscan.Value) envelope {
+func readEnvelope(v jsonscan.Value, w *words) envelope {
 	env := envelope{
 		HasEnvelope: true,
-		Source:      v.Get("source").Str(),
-		DetailType:  v.Get("detail-type").Str(),
-		Account:     accountID(v.Get("account").Str()),
-		Region:      regionName(v.Get("region").Str()),
-		ID:          v.Get("id").Str(),
+		Source:      w.of(v.Get("source")),
+		DetailType:  w.of(v.Get("detail-type")),
+		Account:     accountID(w.of(v.Get("account"))),
+		Region:      regionName(w.of(v.Get("region"))),
 	}
 	env.Time, _ = timeOf(v.Get("time"))
 	return env
@@ -240,7 +239,7 @@ func readEnvelope(v jsonscan.Value) envelope {
 // lookupEvent decodes one event of a LookupEvents answer: the record is in a
 // string, and what stands beside it can stand in for what the record lacks.
 func (d *decoder) lookupEvent(v jsonscan.Value) {
-	env := envelope{ID: v.Get("EventId").Str()}
+	env := envelope{}
 	env.Time, _ = timeOf(v.Get("EventTime"))
 	d.unwrap(v.Get("CloudTrailEvent"), "CloudTrailEvent", env)
 }
@@ -273,6 +272,7 @@ func (d *decoder) unwrapped(v jsonscan.Value, around envelope) {
 func (d *decoder) inside(around envelope) *decoder {
 	if d.inner == nil {
 		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writer: d.writer, wraps: d.wraps + 1}
+		d.inner.nest()
 	}
 	in := d.inner
 	in.around, in.outer = around, d.at

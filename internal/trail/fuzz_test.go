@@ -7,7 +7,25 @@ import (
 	"testing/iotest"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+// checkReused decodes b with a Decoder that has decoded it before.
+func checkReused(t *testing.T, b []byte, want *collected, stats Stats) {
+	t.Helper()
+	var got collected
+	d := NewDecoder("test", &got)
+	for range 2 {
+		got = collected{}
+		again := d.Decode(b)
+		if diff := gocmp.Diff(want, &got, gocmp.AllowUnexported(collected{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("decoded in memory (-Decode +Decoder):\n%s", diff)
+		}
+		if diff := gocmp.Diff(stats, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("counted in memory (-Decode +Decoder):\n%s", diff)
+		}
+	}
+}
 
 // FuzzDecode holds Decode to what it promises for any input: it ends, it does
 // not panic, every skip lies inside the stream, the size of reads does not
@@ -37,6 +55,7 @@ func FuzzDecode(f *testing.F) {
 		if diff := gocmp.Diff(c, again, gocmp.AllowUnexported(collected{})); diff != "" {
 			t.Errorf("read in other pieces:\n%s", diff)
 		}
+		checkReused(t, []byte(in), c, stats)
 		if strings.HasPrefix(in, gzipMagic) {
 			return // what follows is compressed data then
 		}

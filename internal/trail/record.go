@@ -33,8 +33,9 @@ func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
 // failed, those count that were refused for their credential or their
 // permissions.
 func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
-	r := record{v: v}
-	r.id, _, _ = out.caller.Next(v.Get("userIdentity").Raw())
+	r := &out.record
+	*r = record{v: v, words: &out.words}
+	r.id = out.caller.Of(v.Get("userIdentity"))
 	if fault, ok := r.named(); !ok {
 		return fault
 	}
@@ -59,8 +60,9 @@ func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 
 // record is one CloudTrail record on its way to becoming a signal.
 type record struct {
-	v  jsonscan.Value
-	id jsonscan.Value // userIdentity
+	v     jsonscan.Value
+	id    jsonscan.Value // userIdentity
+	words *words
 	// sig is filled in step by step: when and where by every record, who by
 	// identify, what by the catalogue's decoders.
 	sig    incident.Signal
@@ -100,7 +102,7 @@ func (r *record) errorCode() string {
 	if v.Kind() != jsonscan.String || v.Is("") || v.Is("null") {
 		return ""
 	}
-	return v.Str()
+	return r.words.of(v)
 }
 
 // failedSignIn reports whether the sign-in service says that an attempt

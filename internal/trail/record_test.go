@@ -676,7 +676,7 @@ func TestTheEnvelopeStandsInForWhatTheRecordLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out decoded
-	env := envelope{HasEnvelope: true, Source: "aws.iam", Account: "444455556666", Region: "cn-north-1", Time: eventTime, ID: "delivery-1"}
+	env := envelope{HasEnvelope: true, Source: "aws.iam", Account: "444455556666", Region: "cn-north-1", Time: eventTime}
 	if r := decodeEvent(v, env, &out); r.Reason != "" || len(out.Signals) != 1 {
 		t.Fatalf("rejected: %s %s", r.Reason, r.Detail)
 	}

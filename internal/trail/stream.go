@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, er
 	for _, o := range options {
 		o(&d)
 	}
+	d.nest()
 	d.window = window{src: plain, before: '\n'}
 	for {
 		d.run()
@@ -45,6 +47,59 @@ func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, er
 			return *d.stats, nil
 		}
 		d.reopen()
+	}
+}
+
+// Decoder decodes what lies in memory, one stream after another, and reuses what
+// it needed for those before: of a stream of no interest nothing is allocated.
+// It is for one goroutine at a time.
+type Decoder struct {
+	d       decoder
+	stats   Stats
+	options []Option
+}
+
+// NewDecoder returns a Decoder that gives sink what streams mean, as Decode does.
+func NewDecoder(source string, sink Sink, options ...Option) *Decoder {
+	d := &Decoder{d: decoder{source: source, sink: sink}, options: options}
+	d.d.stats = &d.stats
+	d.d.nest()
+	for _, o := range options {
+		o(&d.d)
+	}
+	return d
+}
+
+// Decode decodes a stream. It keeps nothing of b.
+func (d *Decoder) Decode(b []byte) Stats {
+	if !isPlain(b) || len(b) > maxElement {
+		st, _ := Decode(bytes.NewReader(b), d.d.source, d.d.sink, d.options...) // reading memory never fails
+		return st
+	}
+	d.stats = Stats{}
+	d.d.reset()
+	d.d.inMemory(b)
+	d.d.run()
+	d.stats.Bytes = d.d.offset()
+	d.d.inMemory(nil)
+	return d.stats
+}
+
+// nest has the objects that every record is read from indexed while it is
+// checked.
+func (d *decoder) nest() {
+	d.fields.Within("detail", &d.detail)
+	for _, f := range []*jsonscan.Fields{&d.fields, &d.detail} {
+		f.Within("userIdentity", &d.out.caller)
+	}
+	d.out.caller.Within("sessionContext", &d.out.session)
+	d.out.session.Within("sessionIssuer", &d.out.issuer)
+}
+
+// reset forgets the stream before.
+func (d *decoder) reset() {
+	for ; d != nil; d = d.inner {
+		d.open, d.lost, d.cut, d.verified = d.open[:0], false, false, 0
 	}
 }
 
@@ -69,6 +124,7 @@ type decoder struct {
 	writer func(group string) (workload, principalARN string) // nil if nobody knows
 
 	fields jsonscan.Fields
+	detail jsonscan.Fields // of an EventBridge event's detail
 	out    decoded
 	at     int64    // where the value at hand starts
 	around envelope // what the wrapping says of bare records
@@ -373,6 +429,9 @@ func spaceEnd(b []byte, i int) int {
 func (d *decoder) skip(start int64, reason SkipReason, detail string) {
 	if d.wraps > 0 {
 		start = d.outer
+	}
+	if d.stats.Skipped == nil {
+		d.stats.Skipped = map[SkipReason]int{}
 	}
 	d.stats.Skipped[reason]++
 	d.sink.Skipped(Skip{Source: d.source, Offset: start, Reason: reason, Detail: detail})

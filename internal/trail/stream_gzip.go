@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 
@@ -43,7 +44,7 @@ type plainReader struct {
 
 func newPlainReader(r io.Reader) *plainReader {
 	source := &failing{r: r}
-	return &plainReader{source: source, raw: bufio.NewReaderSize(source, minWindow)}
+	return &plainReader{source: source, raw: bufio.NewReaderSize(source, 64<<10)}
 }
 
 func (p *plainReader) Read(b []byte) (int, error) {
@@ -64,6 +65,12 @@ func (p *plainReader) Read(b []byte) (int, error) {
 		err = p.enterMember()
 	}
 	return n, p.blame(err)
+}
+
+// isPlain reports whether a stream that starts with b reads as it is.
+func isPlain(b []byte) bool {
+	_, wide := utf16Order(b[:min(len(b), 2)])
+	return !wide && !bytes.HasPrefix(b, []byte(gzipMagic))
 }
 
 // begin looks at how the stream starts.

@@ -64,12 +64,10 @@ type envelope struct {
 	// theirs, and empty otherwise.
 	HasEnvelope        bool
 	Source, DetailType string
-	// Account, Region, Time and ID stand in for what the record itself does not
-	// say. An envelope's ID differs between deliveries of the same record, so
-	// it is the record's identity only where nothing better is at hand.
+	// Account, Region and Time stand in for what the record itself does not say.
+	// An envelope's id never does: it differs between deliveries of a record.
 	Account, Region string
 	Time            time.Time
-	ID              string
 }
 
 // decoded collects what one record means. It is reused for the next one, so
@@ -83,9 +81,41 @@ type decoded struct {
 	Signals []incident.Signal
 	Uses    []incident.Use
 
-	// caller indexes the userIdentity of the record at hand, the one object
-	// inside a record of which nearly every member is read.
-	caller jsonscan.Fields
+	// These index the userIdentity of the record at hand, of which nearly every
+	// member is read, and its sessionContext and sessionIssuer.
+	caller, session, issuer jsonscan.Fields
+
+	record record // at hand
+	words  words
+}
+
+// words are texts that event after event has, such as Regions' names and error
+// codes, so that they are allocated once.
+type words map[string]string
+
+// What is kept is bounded, since whoever makes up events may choose any text.
+const (
+	maxWords = 512
+	maxWord  = 64
+)
+
+// of is the text of v, as Str is.
+func (w *words) of(v jsonscan.Value) string {
+	b, ok := v.Plain()
+	if !ok || len(b) > maxWord {
+		return v.Str()
+	}
+	if s, ok := (*w)[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if *w == nil {
+		*w = words{}
+	}
+	if len(*w) < maxWords {
+		(*w)[s] = s
+	}
+	return s
 }
 
 // rejection is why a record could not be decoded; the zero rejection means
