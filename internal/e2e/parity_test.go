@@ -108,9 +108,14 @@ func later(a, b time.Time) time.Time {
 // replayed are the findings of the whole set, as replay prints them.
 func (p *play) replayed(t *testing.T) string {
 	t.Helper()
+	return printed(t, p.findings())
+}
+
+// findings are those of the whole set.
+func (p *play) findings() []incident.Finding {
 	e := p.evidence
 	e.Signals = store.Resolve(slices.Clone(e.Signals))
-	return printed(t, correlate.Findings(e, p.settings, p.asOf))
+	return correlate.Findings(e, p.settings, p.asOf)
 }
 
 func printed(t *testing.T, findings []incident.Finding) string {
@@ -131,28 +136,37 @@ func printed(t *testing.T, findings []incident.Finding) string {
 // then holds.
 func (p *play) live(t *testing.T, table *filing.Store, seed uint64) string {
 	t.Helper()
+	p.tell(t, table, table, seed, func() {})
+	return printed(t, p.standing(t, table))
+}
+
+// tell tells the story to the function's handler, and looks at late evidence
+// again. It calls then after each invocation.
+func (p *play) tell(t *testing.T, source detect.Source, ledger detect.Ledger, seed uint64, then func()) {
+	t.Helper()
 	ctx := context.Background()
-	live := detect.NewLive(table, table, p.settings)
+	live := detect.NewLive(source, ledger, p.settings)
 	h := &detect.Handler{Keeper: live, Now: func() time.Time { return p.asOf }}
 	rnd := mrand.New(mrand.NewPCG(seed, 11))
 	for _, batch := range batches(p.messages, rnd) {
 		if _, err := h.Invoke(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
+		then()
 	}
 	for after := ""; ; {
-		due, next, err := table.DueEvidence(ctx, time.Time{}, p.asOf.Add(24*time.Hour), after)
+		due, next, err := ledger.DueEvidence(ctx, time.Time{}, p.asOf.Add(24*time.Hour), after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := live.Recheck(ctx, due, p.asOf); err != nil {
 			t.Fatal(err)
 		}
+		then()
 		if after = next; after == "" {
-			break
+			return
 		}
 	}
-	return printed(t, p.standing(t, table))
 }
 
 // standing are the findings of all cases that no other took over, of everybody
