@@ -56,7 +56,7 @@ func functions() []function {
 		{
 			name: "report", id: "Report", description: "Reports credentials that fail or renew at intervals",
 			seconds: 300, copies: 1,
-			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic},
+			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic, config.EnvReportLink},
 			policy: func(h *home) []awsiam.PolicyStatement {
 				// It reads reports by the links that it signs for people.
 				return []awsiam.PolicyStatement{h.useTable("Scan"), h.publish(mail), allow([]string{"s3:GetObject", "s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
@@ -148,6 +148,7 @@ func (h *home) environment(f function) *map[string]*string {
 		config.EnvEmailTopic:    h.topics[mail].TopicArn(),
 		config.EnvChatTopic:     h.topics[chat].TopicArn(),
 		config.EnvLookups:       jsii.String("on"),
+		config.EnvReportLink:    jsii.String(h.o.linkHours),
 	}
 	if h.o.socBus != "" {
 		values[config.EnvEventBus] = jsii.String(h.o.socBus)

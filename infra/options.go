@@ -38,6 +38,7 @@ type options struct {
 	keepData        bool // on uninstalling
 	reserve         bool // concurrency, so that a flood cannot starve the account's other functions
 	logDays         float64
+	linkHours       string // for which the link in a report's mail works, at most
 
 	zips string // the folder for the functions' archives, if the template is to do without the CDK
 }
@@ -70,6 +71,7 @@ func readOptions(context map[string]any) (options, error) {
 		keepData:        r.oneOf("data", "delete", "keep") == "keep",
 		reserve:         r.oneOf("reserved-concurrency", "on", "off") == "on",
 		logDays:         r.days("log-days", 30),
+		linkHours:       r.text("report-link-hours", "12", linkForm, "hours from 1 to 168"),
 	}
 	r.unknown()
 	r.check(&o)
@@ -83,6 +85,7 @@ var (
 	regionForm   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	emailForm    = regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 	busForm      = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]+$`)
+	linkForm     = regexp.MustCompile(`^([1-9]|[1-9][0-9]|1[0-5][0-9]|16[0-8])$`) // S3's limit is a week
 	logGroupForm = regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`)
 )
 

@@ -27,6 +27,7 @@ func TestBadContextIsNamed(t *testing.T) {
 		"a log group with a star":      {"log-groups", "/aws/*", "context trailverdict:log-groups: expected names of log groups"},
 		"yes in place of on":           {"dashboard", "yes", `context trailverdict:dashboard: expected one of off, on, got "yes"`},
 		"days that Logs does not know": {"log-days", "31", "context trailverdict:log-days: expected a number of days"},
+		"a link for ever":              {"report-link-hours", "169", "context trailverdict:report-link-hours: expected hours from 1 to 168"},
 		"no such file":                 {"config", "missing.yaml", "context trailverdict:config: open missing.yaml"},
 		"a file with an error":         {"config", "options_test.go", "context trailverdict:config: options_test.go:4:1: "},
 	} {
