@@ -7,14 +7,14 @@ BINARY := build/trailverdict
 GOLDEN := ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
 # What the functions are built with: the same source gives the same bytes.
 LAMBDA := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc
-# What make template passes to the stack, such as -c trailverdict:email=soc@example.com
+# What make template and make deploy pass to the stack, such as -c trailverdict:email=soc@example.com
 CONTEXT ?=
 # The stack runs on Node, and jsii speaks about this version's age at each start.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 # Where npm puts what the tests run; npm writes this file last.
 PARTS  := .ci/node_modules/.package-lock.json
 
-.PHONY: help build run functions template parts test check eval fmt update clean
+.PHONY: help build run functions template deploy parts test check eval fmt update clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,11 @@ template: functions ## Write templates and archives that need no CDK into build/
 	rm -rf build/template
 	$(GO) run ./infra -template build/template $(CONTEXT)
 
-parts: $(PARTS) ## Install the parts of AWS that tests run, into .ci/node_modules
+deploy: functions $(PARTS) ## Deploy the stacks with the CDK and your credentials; see docs/deploy.md
+	.ci/node_modules/.bin/cdk bootstrap $(CONTEXT)
+	.ci/node_modules/.bin/cdk deploy --all $(CONTEXT)
+
+parts: $(PARTS) ## Install the parts of AWS that tests run, and the CDK, into .ci/node_modules
 
 $(PARTS): .ci/package.json .ci/package-lock.json
 	cd .ci && npm ci --loglevel=error
