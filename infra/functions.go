@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -16,6 +18,7 @@ import (
 type function struct {
 	name, id, description string
 	seconds, copies       float64
+	memory                float64 // in MB; 0 for what most need
 	// environment are the variables besides those that all functions have.
 	environment []string
 	policy      func(*home) []awsiam.PolicyStatement
@@ -55,7 +58,7 @@ func functions() []function {
 		},
 		{
 			name: "report", id: "Report", description: "Reports credentials that fail or renew at intervals",
-			seconds: 300, copies: 1,
+			seconds: 300, copies: 1, memory: 1024, // for all of a month's evidence
 			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic, config.EnvReportLink},
 			policy: func(h *home) []awsiam.PolicyStatement {
 				// It reads reports by the links that it signs for people.
@@ -64,6 +67,10 @@ func functions() []function {
 		},
 	}
 }
+
+// leastMemory is what a function gets, in MB. With less, the CPU's share makes
+// two calls take 19 ms in place of 1.
+const leastMemory = 256
 
 // newFunction makes a function, its log group and a role of its own.
 func newFunction(h *home, f function, code awslambda.Code) awslambda.Function {
@@ -82,7 +89,7 @@ func newFunction(h *home, f function, code awslambda.Code) awslambda.Function {
 		Description: jsii.String(f.description), Role: role, LogGroup: logs,
 		Runtime: awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(),
 		Handler: jsii.String("bootstrap"), Code: code,
-		MemorySize:  jsii.Number(256), // with less, the CPU's share makes two calls take 19 ms in place of 1
+		MemorySize:  jsii.Number(cmp.Or(f.memory, leastMemory)),
 		Timeout:     awscdk.Duration_Seconds(jsii.Number(f.seconds)),
 		Environment: h.environment(f), DeadLetterQueue: h.dead, RetryAttempts: jsii.Number(2), MaxEventAge: awscdk.Duration_Hours(jsii.Number(6)),
 	}

@@ -35,17 +35,21 @@ func addTriggers(h *home) {
 			Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(casesAlone)}},
 		},
 	})
-	h.schedule("SettleSchedule", "settle", "rate(5 minutes)")
-	h.schedule("ReportSchedule", "report", "cron(0 6 * * ? *)")
+	h.schedule("SettleSchedule", "settle", "rate(5 minutes)", `{"source":"trailverdict.schedule"}`)
+	// Periods end at six, and twenty minutes later CloudTrail has delivered what
+	// happened by then. The scheduler puts in the time, which it repeats if it
+	// has to start the function again.
+	h.schedule("ReportSchedule", "report", "cron(20 6 * * ? *)", `{"source":"trailverdict.schedule","period":"day","time":"<aws.scheduler.scheduled-time>"}`)
+	h.schedule("WeeklyReportSchedule", "report", "cron(40 6 ? * MON *)", `{"source":"trailverdict.schedule","period":"week","time":"<aws.scheduler.scheduled-time>"}`)
 }
 
 // casesAlone keeps evidence, which is most of what is written, from starting
 // notify.
 const casesAlone = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"` + config.TablePartition + `":{"S":[{"prefix":"` + config.TableCases + `"}]}}}}`
 
-// schedule starts a function at times. What fails is started again and ends
-// among the dead letters.
-func (h *home) schedule(id, name, expression string) {
+// schedule starts a function at times, with an event. What fails is started
+// again and ends among the dead letters.
+func (h *home) schedule(id, name, expression, event string) {
 	fn := h.functions[name]
 	role := awsiam.NewRole(h.Stack, jsii.String(id+"Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
@@ -61,7 +65,7 @@ func (h *home) schedule(id, name, expression string) {
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: fn.FunctionArn(), RoleArn: role.RoleArn(),
-			Input:            jsii.String(`{"source":"trailverdict.schedule"}`),
+			Input:            jsii.String(event),
 			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: h.dead.QueueArn()},
 			RetryPolicy:      &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: jsii.Number(3), MaximumEventAgeInSeconds: jsii.Number(3600)},
 		},
