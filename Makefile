@@ -14,7 +14,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 # Where npm puts what the tests run; npm writes this file last.
 PARTS  := .ci/node_modules/.package-lock.json
 
-.PHONY: help build run functions template deploy parts test check eval fmt update clean
+.PHONY: help build run functions template deploy parts test check eval bench fmt update clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ check: ## Everything that must hold before a commit: format, vet, staticcheck, b
 eval: ## Measure how often verdicts are right, and rhythms found, into docs/accuracy.md (20 minutes)
 	$(GO) run ./internal/eval/accuracy -write
 	$(GO) test ./internal/interval -run 'TestPower|TestFalseAlarms|TestSpikeGoals' -eval -timeout 2h | $(GO) run ./internal/eval/accuracy -rhythms
+
+bench: ## Measure speed, size and cost, and write them to docs/performance.md
+	$(GO) test ./internal/bench -run '^TestFigures$$' -v -figures -write -benchtime 100ms -cpu 1 -count=1 -timeout 20m
 
 fmt: ## Format all Go files
 	$(GO) tool gofumpt -w .

@@ -1,0 +1,176 @@
+// Package bench measures what docs/performance.md says, each figure beside what
+// it is compared with and in the same run: times of one machine tell nothing on
+// another, ratios do. It has tests alone. Its benchmarks run by themselves, too;
+// make bench runs all of it and prints one table.
+package bench
+
+import (
+	"bytes"
+	stdgzip "compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/trail"
+)
+
+// typed is a record as one would write it for encoding/json: the fields that
+// are read of most records, and what calls have of their own left as it is.
+type typed struct {
+	EventID, EventTime, EventSource, EventName, AWSRegion string
+	SourceIPAddress, UserAgent, ErrorCode, ErrorMessage   string
+	RecipientAccountID, SharedEventID                     string
+	UserIdentity                                          struct {
+		Type, PrincipalID, ARN, AccountID, AccessKeyID, UserName, InvokedBy string
+		SessionContext                                                      struct {
+			SessionIssuer struct{ Type, PrincipalID, ARN, AccountID, UserName string }
+			Attributes    struct{ CreationDate, MFAAuthenticated string }
+		}
+	}
+	RequestParameters, ResponseElements json.RawMessage
+}
+
+// discard keeps nothing, which leaves decoding alone to be measured.
+type discard struct{}
+
+func (discard) Handle(context.Context, []incident.Signal, []incident.Use, time.Time) error {
+	return nil
+}
+
+func invoke(b *testing.B, h lambda.Handler, event []byte) {
+	b.Helper()
+	b.ReportAllocs()
+	b.SetBytes(int64(len(event)))
+	defer cpu(b)()
+	for b.Loop() {
+		if _, err := h.Invoke(b.Context(), event); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// cpuTime is a metric: what the process's threads have run, collecting garbage
+// included. Others who use the machine meanwhile do not count, as they do in the
+// time by the clock.
+const cpuTime = "cpu-ns/op"
+
+// cpu starts to measure it, and returns what reports it.
+func cpu(b *testing.B) func() {
+	b.Helper()
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	start := used()
+	return func() { b.ReportMetric(float64(used()-start)/float64(b.N), cpuTime) }
+}
+
+func ours() lambda.Handler {
+	return &detect.Handler{Keeper: discard{}, Now: time.Now, Options: []trail.Option{trail.LogWriters(nil)}}
+}
+
+// stock is the handler that aws-lambda-go's documentation would have one write.
+func stock() lambda.Handler {
+	return lambda.NewHandler(func(_ context.Context, e events.EventBridgeEvent) error {
+		var r typed
+		return json.Unmarshal(e.Detail, &r)
+	})
+}
+
+// Of interest is a failure, and irrelevant a call that failed for another reason
+// than its credential: a rule for error codes matches it, a decoder drops it.
+func ofInterest() []byte { return newCorpus().delivered(failure, "") }
+
+func irrelevant() []byte { return newCorpus().delivered(ordinary, "Client.InvalidInstanceID.NotFound") }
+
+func BenchmarkLive(b *testing.B)                { invoke(b, ours(), ofInterest()) }
+func BenchmarkLiveStock(b *testing.B)           { invoke(b, stock(), ofInterest()) }
+func BenchmarkLiveIrrelevant(b *testing.B)      { invoke(b, ours(), irrelevant()) }
+func BenchmarkLiveIrrelevantStock(b *testing.B) { invoke(b, stock(), irrelevant()) }
+
+// BenchmarkLiveScan checks an event and reads nothing: the floor of a decoder
+// that accepts JSON alone.
+func BenchmarkLiveScan(b *testing.B) {
+	event := ofInterest()
+	b.SetBytes(int64(len(event)))
+	defer cpu(b)()
+	for b.Loop() {
+		if _, err := jsonscan.Parse(event); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// records is how many records a measured file has; CloudTrail's are about as
+// large in a busy account.
+const records = 5000
+
+func mixed() []byte {
+	c := newCorpus()
+	return file(records, func() string { r, _ := c.next(); return r })
+}
+
+func ofServices() []byte {
+	c := newCorpus()
+	return file(records, func() string { return c.record(service) })
+}
+
+// read measures what reads a file as it lies on disk.
+func read(b *testing.B, data []byte, one func(io.Reader) error) {
+	b.Helper()
+	b.ReportAllocs()
+	b.SetBytes(int64(len(data)))
+	defer cpu(b)()
+	for b.Loop() {
+		if err := one(bytes.NewReader(data)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func decode(r io.Reader) error {
+	_, err := trail.Decode(r, "corpus", &counter{})
+	return err
+}
+
+func naive(r io.Reader) error {
+	z, err := stdgzip.NewReader(r)
+	if err != nil {
+		return err
+	}
+	return unmarshal(z)
+}
+
+func unmarshal(r io.Reader) error {
+	var f struct{ Records []typed }
+	return json.NewDecoder(r).Decode(&f)
+}
+
+func gunzip(r io.Reader) error {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(struct{ io.Writer }{io.Discard}, z)
+	return err
+}
+
+func BenchmarkFile(b *testing.B)            { read(b, zipped(b, mixed()), decode) }
+func BenchmarkFileNaive(b *testing.B)       { read(b, zipped(b, mixed()), naive) }
+func BenchmarkFileGunzip(b *testing.B)      { read(b, zipped(b, mixed()), gunzip) }
+func BenchmarkPlain(b *testing.B)           { read(b, mixed(), decode) }
+func BenchmarkPlainNaive(b *testing.B)      { read(b, mixed(), unmarshal) }
+func BenchmarkPlainIrrelevant(b *testing.B) { read(b, ofServices(), decode) }
