@@ -3,6 +3,8 @@
 
 GO     ?= go
 BINARY := build/trailverdict
+# Folders with Go files of ours; .ci holds others'.
+SOURCES := cmd docs events functions infra internal
 # Packages with golden files, which `make update` rewrites.
 GOLDEN := ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
 # What the functions are built with: the same source gives the same bytes.
@@ -50,7 +52,7 @@ test: ## Run all tests
 	$(GO) test ./...
 
 check: ## Everything that must hold before a commit: format, vet, staticcheck, build, tests
-	@unformatted=$$($(GO) tool gofumpt -l .) && test -z "$$unformatted" || \
+	@unformatted=$$($(GO) tool gofumpt -l $(SOURCES)) && test -z "$$unformatted" || \
 		{ echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
@@ -65,7 +67,7 @@ bench: ## Measure speed, size and cost, and write them to docs/performance.md
 	$(GO) test ./internal/bench -run '^TestFigures$$' -v -figures -write -benchtime 100ms -cpu 1 -count=1 -timeout 20m
 
 fmt: ## Format all Go files
-	$(GO) tool gofumpt -w .
+	$(GO) tool gofumpt -w $(SOURCES)
 
 update: ## Rewrite golden files; review the difference like code
 	$(GO) test $(GOLDEN) -update

@@ -293,7 +293,8 @@ func only(t *testing.T, batch []byte, keep []string) []byte {
 		ID     string `json:"messageId"`
 		Body   string `json:"body"`
 		Source string `json:"eventSource"`
-	}) bool {
+	},
+	) bool {
 		return !slices.Contains(keep, r.ID)
 	})
 	b, err := json.Marshal(d)

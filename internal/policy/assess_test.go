@@ -470,8 +470,10 @@ func TestAssessmentNamesNames(t *testing.T) {
 	want := Assessment{
 		Findings: []Grant{
 			{Opened, ForeignAccount, "account 999988887777", "role now trusts account 999988887777, which is neither own nor trusted"},
-			{Opened, SubjectWildcard, "subject repo:mallory/* of token.actions.githubusercontent.com",
-				"role now trusts subject repo:mallory/* of token.actions.githubusercontent.com, a wildcard for more than one project"},
+			{
+				Opened, SubjectWildcard, "subject repo:mallory/* of token.actions.githubusercontent.com",
+				"role now trusts subject repo:mallory/* of token.actions.githubusercontent.com, a wildcard for more than one project",
+			},
 			{Narrowed, TrustRemoved, "account 555566667777", "role no longer trusts account 555566667777"},
 		},
 		Gained:   []string{"account 999988887777", "subject repo:mallory/* of token.actions.githubusercontent.com"},

@@ -14,10 +14,17 @@ import (
 // name:value:name:value… to one project. A wildcard for the rest of it leaves
 // open which branch or job of that project comes, and no more.
 var projectKeys = [][]string{
-	{"repo"}, {"repository"}, {"repository_id"}, {"job_workflow_ref"},
-	{"project_path"}, {"project_id"},
-	{"organization", "project"}, {"organization", "workspace"}, {"organization", "pipeline"},
-	{"space", "stack"}, {"space", "module"},
+	{"repo"},
+	{"repository"},
+	{"repository_id"},
+	{"job_workflow_ref"},
+	{"project_path"},
+	{"project_id"},
+	{"organization", "project"},
+	{"organization", "workspace"},
+	{"organization", "pipeline"},
+	{"space", "stack"},
+	{"space", "module"},
 	{"org", "project"},
 }
 
