@@ -49,7 +49,7 @@ test: ## Run all tests
 		{ test "$$CI" != true && echo "NOT TESTED: what runs on the parts of AWS, since npm could not install them"; }; fi
 	@for tool in npm java; do command -v $$tool >/dev/null || \
 		echo "NOT TESTED: what runs on DynamoDB Local and the SNS emulator, since there is no $$tool"; done
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 check: ## Everything that must hold before a commit: format, vet, staticcheck, build, tests
 	@unformatted=$$($(GO) tool gofumpt -l $(SOURCES)) && test -z "$$unformatted" || \

@@ -375,6 +375,10 @@ func (a *audience) received(t *testing.T) []heard {
 // check holds what the queue got to what was told, and that to replay.
 func (a *audience) check(t *testing.T, sum *tally) {
 	t.Helper()
+	table := tableAt(localaws.DynamoDB(t).URL, a.table)
+	if got, want := printed(t, a.standing(t, table)), a.replayed(t); got != want {
+		t.Errorf("the table's findings differ from replay's\nreplay: %s\nlive:   %s", want, got)
+	}
 	list := a.received(t)
 	byCase := a.once(t, list, sum)
 	standing := map[string]incident.Finding{}

@@ -34,7 +34,8 @@ import (
 // Every story goes through the detecting function's handler as batches of a
 // queue, shuffled and with messages delivered again, into DynamoDB. Once late
 // evidence was looked at again, the table holds exactly the findings that
-// replay prints.
+// replay prints. TestAlerts asks the same of all stories, in another order and
+// with notify at work; here every fourth one is enough.
 func TestParity(t *testing.T) {
 	origin := localaws.DynamoDB(t).URL
 	stories, err := scenario.Load(os.DirFS("../../events/scenario"))
@@ -42,7 +43,7 @@ func TestParity(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, st := range stories {
-		if testing.Short() && n%10 != 0 {
+		if n%4 != 1 || testing.Short() && n%40 != 1 {
 			continue
 		}
 		t.Run(st.Name, func(t *testing.T) {
