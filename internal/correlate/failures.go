@@ -379,7 +379,7 @@ func (v *view) homeElsewhere(sig *incident.Signal) bool {
 // otherPartition reports whether the credential belongs to another partition
 // than the Region that refused it.
 func (v *view) otherPartition(sig *incident.Signal) bool {
-	called := partitionOf(sig.Region)
+	called := lineage.PartitionOf(sig.Region)
 	for _, of := range []string{sig.Target.Partition, v.who.Partition} {
 		if called != "" && of != "" && of != called && v.who.Type != incident.Workload && v.who.Type != incident.AccessKey {
 			return true
@@ -388,28 +388,11 @@ func (v *view) otherPartition(sig *incident.Signal) bool {
 	return false
 }
 
-// partitionOf is the partition of a Region by its name.
-func partitionOf(region string) string {
-	switch {
-	case region == "":
-		return ""
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	case strings.HasPrefix(region, "eusc-"):
-		return "aws-eusc"
-	case strings.HasPrefix(region, "us-iso"), strings.HasPrefix(region, "eu-iso"):
-		return "aws-iso"
-	}
-	return "aws"
-}
-
 // optIn reports whether a Region must be enabled by the account before use.
 // Regions since March 2019 must; these are the older ones and their kin that
 // need not.
 func optIn(region string) bool {
-	if partitionOf(region) != "aws" {
+	if lineage.PartitionOf(region) != "aws" {
 		return false
 	}
 	switch region {

@@ -20,7 +20,7 @@ func (l *Live) Recheck(ctx context.Context, signals []incident.Signal, now time.
 	deciding, issued := split(signals)
 	var who []incident.Principal
 	for n := range issued {
-		if p := issued[n].Target; resolved(p) && !slices.ContainsFunc(who, p.Same) {
+		if p := issued[n].Target; lineage.Resolved(p) && !slices.ContainsFunc(who, p.Same) {
 			who = append(who, p)
 		}
 	}
@@ -118,7 +118,7 @@ const (
 // known; zero for those whose silence means nothing: instances and functions
 // come and go.
 func (l *Live) runsOut(s *incident.Signal, now time.Time) time.Time {
-	if now.IsZero() || s.Issued == nil || s.Issued.ByService || !resolved(s.Target) {
+	if now.IsZero() || s.Issued == nil || s.Issued.ByService || !lineage.Resolved(s.Target) {
 		return time.Time{}
 	}
 	end := s.Issued.ExpiresAt
@@ -146,7 +146,7 @@ func (l *Live) explain(ctx context.Context, signals []incident.Signal, now time.
 			return err
 		}
 		for _, s := range found {
-			if s.Kind == incident.CredentialFailed || !resolved(s.Target) {
+			if s.Kind == incident.CredentialFailed || !lineage.Resolved(s.Target) {
 				waiting = append(waiting, s)
 			}
 		}
@@ -164,7 +164,7 @@ func (l *Live) introduced(s *incident.Signal, now time.Time) string {
 			return s.Issued.AccessKeyID
 		}
 	case incident.KeyCreated, incident.KeyStatusChanged, incident.KeyDeleted:
-		if resolved(s.Target) {
+		if lineage.Resolved(s.Target) {
 			return s.Key
 		}
 	}

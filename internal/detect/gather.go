@@ -108,7 +108,7 @@ func names(s *incident.Signal, into map[string]bool) {
 	if s.Kind == incident.SessionIssued {
 		return
 	}
-	owned := resolved(s.Target)
+	owned := lineage.Resolved(s.Target)
 	if s.Target.Known() && s.Target.Type != incident.AccessKey {
 		into[s.Target.Key()] = true
 	}
@@ -120,10 +120,6 @@ func names(s *incident.Signal, into map[string]bool) {
 	}
 }
 
-func resolved(p incident.Principal) bool {
-	return p.Known() && (p.Type == incident.Role || p.Type == incident.User || p.Type == incident.Account)
-}
-
 // owners reads what is filed under the owners that keys turned out to have.
 func (g *gathering) owners(ctx context.Context) error {
 	for {
@@ -131,7 +127,7 @@ func (g *gathering) owners(ctx context.Context) error {
 		open := map[string]bool{}
 		for n := range g.signals {
 			if s := &g.signals[n]; s.Kind != incident.SessionIssued && (s.Key != "" || s.Workload != "") {
-				if p := graph.Subject(s); resolved(p) && !g.read[p.Key()] {
+				if p := graph.Subject(s); lineage.Resolved(p) && !g.read[p.Key()] {
 					open[p.Key()] = true
 				}
 			}

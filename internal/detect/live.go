@@ -133,7 +133,7 @@ func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incid
 func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incident.Signal) {
 	graph := lineage.Build(e.Signals, e.Uses)
 	for _, s := range signals {
-		if p, ok := graph.Owner(s.Key, s.Time); ok && !resolved(s.Target) && s.Kind != incident.SessionIssued {
+		if p, ok := graph.Owner(s.Key, s.Time); ok && !lineage.Resolved(s.Target) && s.Kind != incident.SessionIssued {
 			s.Target = graph.Spelled(p)
 			moved = append(moved, s)
 		}

@@ -232,7 +232,7 @@ func (g *Graph) linkWorkload(s *incident.Signal) {
 		return
 	}
 	p, w := s.Target, WorkloadOf(s.Account, s.Workload).Key()
-	if !resolved(p) {
+	if !Resolved(p) {
 		var ok bool
 		if p, ok = g.Owner(s.Key, s.Time); !ok {
 			g.unowned(w, s.Key)
@@ -256,7 +256,9 @@ func (g *Graph) unowned(workload, key string) {
 	g.fleets[workload][key] = true
 }
 
-func resolved(p incident.Principal) bool {
+// Resolved reports whether p is somebody whose credentials AWS issues: a role, a
+// user or an account, as against a key, a workload or an identity from outside.
+func Resolved(p incident.Principal) bool {
 	return p.Known() && (p.Type == incident.Role || p.Type == incident.User || p.Type == incident.Account)
 }
 
@@ -295,7 +297,7 @@ func (g *Graph) Issued(key string, t time.Time) (Issuance, bool) {
 // IssuedTo is Issued among the credentials of one principal, as far as that is a
 // role, a user or an account.
 func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (Issuance, bool) {
-	if !resolved(p) {
+	if !Resolved(p) {
 		return g.Issued(key, t)
 	}
 	list := g.issued[key]
@@ -309,7 +311,7 @@ func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (Issuanc
 
 // Owner is whose credentials a key is, or was at t.
 func (g *Graph) Owner(key string, t time.Time) (incident.Principal, bool) {
-	if is, ok := g.Issued(key, t); ok && resolved(is.Owner) {
+	if is, ok := g.Issued(key, t); ok && Resolved(is.Owner) {
 		return is.Owner, true
 	}
 	var best owned
@@ -365,7 +367,7 @@ func (g *Graph) Spelled(p incident.Principal) incident.Principal {
 // about: the role or user if known, else the federated identity, else the key,
 // else the workload (CONTRACT ruling 5).
 func (g *Graph) Subject(s *incident.Signal) incident.Principal {
-	if resolved(s.Target) {
+	if Resolved(s.Target) {
 		return g.Spelled(s.Target)
 	}
 	if p, ok := g.Owner(s.Key, s.Time); ok {
@@ -380,7 +382,9 @@ func (g *Graph) Subject(s *incident.Signal) incident.Principal {
 		}
 	}
 	if s.Key != "" && !g.fleet(s) {
-		return incident.Principal{Type: incident.AccessKey, Partition: s.Partition, Account: keyAccount(s), Name: s.Key}
+		// Filed under the account that reported it: the account inside the id may
+		// be a stranger's, which is evidence, not a name.
+		return incident.Principal{Type: incident.AccessKey, Partition: s.Partition, Account: s.Account, Name: s.Key}
 	}
 	if s.Workload != "" {
 		p := WorkloadOf(s.Account, s.Workload)
@@ -397,7 +401,3 @@ const manyKeys = 3
 func (g *Graph) fleet(s *incident.Signal) bool {
 	return s.Workload != "" && len(g.fleets[WorkloadOf(s.Account, s.Workload).Key()]) >= manyKeys
 }
-
-// keyAccount files a key of unknown owner under the account that reported it.
-// The account inside the id may be a stranger's, which is evidence, not a name.
-func keyAccount(s *incident.Signal) string { return s.Account }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/logline"
 )
 
@@ -130,7 +131,7 @@ func failedAs(sig *incident.Signal, principalARN string) {
 	sig.Target, sig.Actor.SessionName, _ = principalOf(principalARN)
 	sig.Actor.Principal = sig.Target
 	if sig.Partition = sig.Target.Partition; sig.Partition == "" {
-		sig.Partition = partitionOf(sig.Region)
+		sig.Partition = lineage.PartitionOf(sig.Region)
 	}
 }
 

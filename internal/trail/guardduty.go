@@ -8,6 +8,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // guardDuty is EventBridge's source of GuardDuty's findings.
@@ -51,7 +52,7 @@ func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
 		sig.Region = env.Region
 	}
 	if sig.Partition == "" {
-		sig.Partition = partitionOf(sig.Region)
+		sig.Partition = lineage.PartitionOf(sig.Region)
 	}
 	if sig.Time.IsZero() {
 		return rejection{Reason: SkipNoEventTime}

@@ -54,7 +54,7 @@ func decodeNotice(v jsonscan.Value, env envelope, out *decoded) rejection {
 	if sig.Time.IsZero() {
 		return rejection{Reason: SkipNoEventTime}
 	}
-	if sig.Partition = partitionOf(sig.Region); sig.Partition == "" {
+	if sig.Partition = lineage.PartitionOf(sig.Region); sig.Partition == "" {
 		a, _ := parseARN(v.Get("eventArn").Str())
 		sig.Partition = a.partition
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 func TestReadIdentity(t *testing.T) {
@@ -186,8 +187,8 @@ func TestPartitionOf(t *testing.T) {
 		"us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b", "eu-isoe-west-1": "aws-iso-e", "us-isof-south-1": "aws-iso-f",
 		"eusc-de-east-1": "aws-eusc", "": "",
 	} {
-		if got := partitionOf(region); got != want {
-			t.Errorf("partitionOf(%q) = %q, want %q", region, got, want)
+		if got := lineage.PartitionOf(region); got != want {
+			t.Errorf("lineage.PartitionOf(%q) = %q, want %q", region, got, want)
 		}
 	}
 }

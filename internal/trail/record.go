@@ -145,7 +145,7 @@ func (r *record) identify(env envelope) {
 		r.sig.Region = env.Region
 	}
 	if r.sig.Partition = r.caller.partition(); r.sig.Partition == "" {
-		r.sig.Partition = partitionOf(r.sig.Region)
+		r.sig.Partition = lineage.PartitionOf(r.sig.Region)
 	}
 	if !r.caller.Foreign {
 		r.complete(&r.caller.Principal)
