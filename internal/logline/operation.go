@@ -144,6 +144,9 @@ func isServicePrefix(s string) bool {
 // isOperationName holds for what AWS names its operations: words in capitals
 // with hardly a digit, such as ListObjectsV2. Noise does not pass.
 func isOperationName(s string) bool {
+	if len(s) >= secretRun && !beginsWithVerb(s) {
+		return false // letters in a row may be a part of a secret
+	}
 	if len(s) < 3 || len(s) > 80 || s[0] < 'A' || s[0] > 'Z' {
 		return false
 	}
@@ -222,4 +225,24 @@ func prefixOfHost(s string) string {
 		}
 	}
 	return ""
+}
+
+// secretRun is from how many characters a word may be a part of a secret: so
+// long, it must begin as AWS's operations do.
+const secretRun = 16
+
+func beginsWithVerb(s string) bool {
+	for _, verb := range []string{
+		"Abort", "Accept", "Add", "Admin", "Allocate", "Apply", "Assign", "Associate", "Assume", "Attach", "Authorize", "Batch", "Cancel", "Change",
+		"Check", "Complete", "Confirm", "Copy", "Create", "Decode", "Decrypt", "Delete", "Deregister", "Describe", "Detach", "Disable", "Disassociate",
+		"Enable", "Encrypt", "Execute", "Export", "Filter", "Generate", "Get", "Import", "Initiate", "Invoke", "List", "Lookup", "Modify", "Move",
+		"Publish", "Purge", "Put", "Query", "Read", "Receive", "Register", "Reject", "Release", "Remove", "Replace", "Request", "Reset", "Resolve",
+		"Restore", "Resume", "Retrieve", "Revoke", "Rotate", "Run", "Search", "Select", "Send", "Set", "Sign", "Simulate", "Start", "Stop", "Submit",
+		"Subscribe", "Suspend", "Tag", "Terminate", "Test", "Transact", "Unassign", "Unsubscribe", "Untag", "Update", "Upload", "Validate", "Verify",
+	} {
+		if strings.HasPrefix(s, verb) {
+			return true
+		}
+	}
+	return false
 }
