@@ -3,7 +3,10 @@ package main
 import (
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -18,24 +21,25 @@ type alarm struct {
 	missing               string
 }
 
-// essentialAlarms see everything that gets lost: whatever fails, wherever, ends
-// among the dead letters, and if nothing comes in at all, the trail or the rules
-// are out of order. An alarm costs a dime a month, so these are all by default.
-//
-// No account is so quiet that no credentials are issued in a day: the
-// detector's own functions are started with some.
-func essentialAlarms(h *home) []alarm {
-	return []alarm{
-		{
-			id: "DeadLettersAlarm", description: "Events or alerts could not be handled: look at the queue of dead letters.",
-			namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimension: "QueueName", of: *h.dead.QueueName(),
-			statistic: "Maximum", seconds: 300, times: 1, missing: "notBreaching",
-		},
-		{
-			id: "SilenceAlarm", description: "No credentials were issued for a day, which cannot be: no trail is logging, or the rules are disabled.",
-			namespace: "AWS/Events", metric: "MatchedEvents", dimension: "RuleName", of: *h.sessions.Ref(),
-			statistic: "Sum", seconds: 86400, times: 1, below: true, missing: "breaching",
-		},
+// deadLettersAlarm sees everything that gets lost: whatever fails, wherever, ends
+// among the dead letters of its Region. An alarm costs a dime a month, so this
+// one and the next are all by default.
+func deadLettersAlarm(dead awssqs.IQueue) alarm {
+	return alarm{
+		id: "DeadLettersAlarm", description: "Events or alerts could not be handled: look at the queue of dead letters.",
+		namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimension: "QueueName", of: *dead.QueueName(),
+		statistic: "Maximum", seconds: 300, times: 1, missing: "notBreaching",
+	}
+}
+
+// silenceAlarm sees that nothing comes in at all. No account is so quiet that no
+// credentials are issued in a day: the detector's own functions are started with
+// some.
+func silenceAlarm(h *home) alarm {
+	return alarm{
+		id: "SilenceAlarm", description: "No credentials were issued for a day, which cannot be: no trail is logging, or the rules are disabled.",
+		namespace: "AWS/Events", metric: "MatchedEvents", dimension: "RuleName", of: *h.sessions.Ref(),
+		statistic: "Sum", seconds: 86400, times: 1, below: true, missing: "breaching",
 	}
 }
 
@@ -69,22 +73,26 @@ func furtherAlarms(h *home) []alarm {
 }
 
 func addAlarms(h *home) {
-	list := essentialAlarms(h)
+	list := []alarm{silenceAlarm(h)}
 	if h.o.allAlarms {
 		list = append(list, furtherAlarms(h)...)
 	}
 	for _, a := range list {
-		h.alarm(a)
+		addAlarm(h.Stack, a, h.topics[operations])
 	}
 }
 
-func (h *home) alarm(a alarm) {
+// addAlarm adds an alarm that tells topics, by any of which it reaches somebody.
+func addAlarm(stack awscdk.Stack, a alarm, tell ...awssns.Topic) {
 	comparison, threshold := "GreaterThanThreshold", a.above
 	if a.below {
 		comparison, threshold = "LessThanThreshold", 1
 	}
-	topic := []any{h.topics[operations].TopicArn()}
-	awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(a.id), &awscloudwatch.CfnAlarmProps{
+	var topics []any
+	for _, t := range tell {
+		topics = append(topics, t.TopicArn())
+	}
+	awscloudwatch.NewCfnAlarm(stack, jsii.String(a.id), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription: jsii.String("trailverdict: " + a.description),
 		Namespace:        jsii.String(a.namespace), MetricName: jsii.String(a.metric),
 		Dimensions:         []any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(a.dimension), Value: jsii.String(a.of)}},
@@ -94,14 +102,14 @@ func (h *home) alarm(a alarm) {
 		ComparisonOperator: jsii.String(comparison),
 		Threshold:          jsii.Number(threshold),
 		TreatMissingData:   jsii.String(a.missing),
-		AlarmActions:       &topic,
-		OkActions:          &topic,
+		AlarmActions:       &topics,
+		OkActions:          &topics,
 	})
 }
 
 func addDashboard(h *home) {
 	board := awscloudwatch.NewDashboard(h.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{})
-	for _, row := range [][]alarm{essentialAlarms(h), furtherAlarms(h)} {
+	for _, row := range [][]alarm{{deadLettersAlarm(h.dead), silenceAlarm(h)}, furtherAlarms(h)} {
 		var widgets []awscloudwatch.IWidget
 		for _, a := range row {
 			widgets = append(widgets, awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{

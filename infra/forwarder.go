@@ -7,8 +7,7 @@ import (
 
 // newForwarder adds the stack of a Region that is not the home Region. What
 // AWS delivers there goes on to the home bus, under its own source, and is taken
-// by the same rules. Custom events cost a dollar for a million; nothing else
-// here does.
+// by the same rules. If it cannot go there, an alarm of this Region tells of it.
 //
 // The stack has the home stack's name, so that the home Region's watching rules
 // know its parts, too.
@@ -31,8 +30,11 @@ func newForwarder(app awscdk.App, o options, region string) error {
 		}
 	}
 	to := []target{home}
-	guard(stack, "Watch", o.name, dead, to, "Rules", "Queues", "Stacks")
+	guard(stack, "Watch", o.name, dead, to, "Rules", "Queues", "Topics", "Alarms", "Stacks")
 	guard(stack, "SecondWatch", o.name, dead, to, "Rules") // for the first one's own sake
 	excuseDeadLetters(dead)
+	topic := newTopic(stack, o, operations, nil)
+	subscribeOperators(stack, o, operations, topic)
+	addAlarm(stack, deadLettersAlarm(dead), topic)
 	return nil
 }

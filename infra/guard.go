@@ -181,17 +181,21 @@ func beginning(texts ...string) []any {
 // deleting a stack deletes its rules sooner than CloudTrail tells of that. The
 // home stack in turn watches this one, and tells by another topic. For nobody to
 // hear of it, both must be taken down at once.
-func newWatch(app awscdk.App, o options) {
+//
+// What cannot be delivered ends among the home stack's dead letters. The alarm
+// about these is here, since it may tell both topics from here: it reaches
+// somebody when either is what failed.
+func newWatch(app awscdk.App, h *home) {
+	o := h.o
 	stack := newStack(app, o, o.watchName(), o.watchName(), o.home(), "trailverdict: tells when somebody harms the detector itself")
 	var key awskms.Key
 	if o.ownKeys {
 		key = newKey(stack, o)
 	}
-	dead := newDeadLetters(stack, o, key)
-	excuseDeadLetters(dead)
 	topic := newTopic(stack, o, watch, key)
 	subscribeOperators(stack, o, watch, topic)
-	guard(stack, "", o.name, dead, toPeople(stack, o, topic))
+	guard(stack, "", o.name, h.dead, toPeople(stack, o, topic))
+	addAlarm(stack, deadLettersAlarm(h.dead), topic, h.topics[operations])
 	awscdk.NewCfnOutput(stack, jsii.String("WatchTopicArn"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Attacks on the detector's parts"), Value: topic.TopicArn(),
 	})

@@ -30,10 +30,10 @@ type home struct {
 	sessions  awsevents.CfnRule // takes what is issued
 }
 
-func newHome(app awscdk.App, o options, code staged) error {
+func newHome(app awscdk.App, o options, code staged) (*home, error) {
 	subs, err := subscriptions(o.routes())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	h := &home{
 		Stack: newStack(app, o, o.name, o.name, o.home(), "trailverdict: tells whether a failing AWS credential was stolen, expired, misconfigured or cut off on purpose"),
@@ -54,13 +54,13 @@ func newHome(app awscdk.App, o options, code staged) error {
 	for _, f := range functions() {
 		from, err := h.codeOf(f.name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		h.functions[f.name] = newFunction(h, f, from)
 	}
 	addTriggers(h)
 	if err := addRules(h); err != nil {
-		return err
+		return nil, err
 	}
 	addSubscriptions(h, subs)
 	addGuard(h)
@@ -73,7 +73,7 @@ func newHome(app awscdk.App, o options, code staged) error {
 		addDashboard(h)
 	}
 	addOutputs(h)
-	return nil
+	return h, nil
 }
 
 // newStack adds a stack of a name. Its id, which the CDK's command line and files
@@ -128,5 +128,6 @@ func allowService(s awscdk.Stack, service string, actions []string, resource str
 	})
 }
 
-// rulesOf are the ARNs of all rules of a stack: their names begin with its own.
-func rulesOf(s awscdk.Stack) string { return arn(s, "events", "rule/"+*s.StackName()+"-*") }
+// rulesOf are the ARNs of all rules of a deployment in a stack's Region: their
+// names begin with the home stack's.
+func rulesOf(s awscdk.Stack, o options) string { return arn(s, "events", "rule/"+o.name+"-*") }

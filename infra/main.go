@@ -159,10 +159,11 @@ func synthesise(app awscdk.App, context map[string]any, zips string) error {
 		return err
 	}
 	defer code.remove()
-	if err := newHome(app, o, code); err != nil {
+	h, err := newHome(app, o, code)
+	if err != nil {
 		return err
 	}
-	newWatch(app, o)
+	newWatch(app, h)
 	for _, region := range o.regions {
 		if err := newForwarder(app, o, region); err != nil {
 			return err

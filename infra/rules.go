@@ -52,7 +52,7 @@ func addRules(h *home) error {
 	}
 	awslambda.NewCfnPermission(h.Stack, jsii.String("RulesStartDetect"), &awslambda.CfnPermissionProps{
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: detect,
-		Principal: jsii.String("events.amazonaws.com"), SourceArn: jsii.String(rulesOf(h.Stack)), SourceAccount: h.Account(),
+		Principal: jsii.String("events.amazonaws.com"), SourceArn: jsii.String(rulesOf(h.Stack, h.o)), SourceAccount: h.Account(),
 	})
 	return nil
 }

@@ -635,9 +635,12 @@ func TestIdleParts(t *testing.T) {
 			}
 		}
 	}
-	alarms := len(deployments["smallest"](t)["trailverdict"].of("AWS::CloudWatch::Alarm"))
-	if alarms > 3 {
-		t.Errorf("%d alarms at $0.10 a month are more than $0.30", alarms)
+	alarms := 0
+	for _, s := range deployments["smallest"](t) {
+		alarms += len(s.of("AWS::CloudWatch::Alarm"))
+	}
+	if alarms > 2 {
+		t.Errorf("%d alarms at $0.10 a month leave nothing of $0.30 for what runs", alarms)
 	}
 }
 
@@ -740,11 +743,20 @@ func TestHarmElsewhereComesHome(t *testing.T) {
 // stack.
 func TestWatchingPassesNoPartOfTheDetector(t *testing.T) {
 	s := deployments["everything"](t)["tv-watch"]
-	if bytes.Contains(s.text, []byte("Fn::ImportValue")) || len(s.of("AWS::Lambda::Function"))+len(s.of("AWS::DynamoDB::Table")) > 0 {
-		t.Error("the watching stack depends on others")
+	if len(s.of("AWS::Lambda::Function"))+len(s.of("AWS::DynamoDB::Table")) > 0 {
+		t.Error("the watching stack has functions or tables")
 	}
 	for id, r := range s.of("AWS::Events::Rule") {
-		text, _ := json.Marshal(r.Properties["Targets"])
+		var targets []any
+		for _, target := range r.Properties["Targets"].([]any) {
+			t := maps.Clone(target.(map[string]any))
+			delete(t, "DeadLetterConfig") // the way of what is not delivered
+			targets = append(targets, t)
+		}
+		text, _ := json.Marshal(targets)
+		if bytes.Contains(text, []byte("Fn::ImportValue")) {
+			t.Errorf("%s tells people through a part of the detector", id)
+		}
 		if !bytes.Contains(text, []byte(`"Id":"Topic"`)) || !bytes.Contains(text, []byte(`"Id":"SOC"`)) {
 			t.Errorf("%s tells %s", id, text)
 		}

@@ -33,13 +33,13 @@ func newKey(stack awscdk.Stack, o options) awskms.Key {
 }
 
 // newDeadLetters makes the queue in which everything ends that could not be
-// delivered or understood: one queue, so that one alarm sees all of it.
+// delivered or understood: one queue for a Region, so that one alarm sees all of it.
 func newDeadLetters(stack awscdk.Stack, o options, key awskms.Key) awssqs.Queue {
 	q := newQueue(stack, "DeadLetters", key, awssqs.QueueProps{
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)), // SQS's longest
 		RemovalPolicy:   o.removal(),
 	})
-	q.AddToResourcePolicy(allowService(stack, "events.amazonaws.com", []string{"sqs:SendMessage"}, *q.QueueArn(), rulesOf(stack)))
+	q.AddToResourcePolicy(allowService(stack, "events.amazonaws.com", []string{"sqs:SendMessage"}, *q.QueueArn(), rulesOf(stack, o)))
 	return q
 }
 
@@ -53,7 +53,7 @@ func newSignals(h *home) awssqs.Queue {
 		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(6 * detectSeconds)), // AWS's advice for Lambda
 		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: h.dead, MaxReceiveCount: jsii.Number(5)},
 	})
-	q.AddToResourcePolicy(allowService(h.Stack, "events.amazonaws.com", []string{"sqs:SendMessage"}, *q.QueueArn(), rulesOf(h.Stack)))
+	q.AddToResourcePolicy(allowService(h.Stack, "events.amazonaws.com", []string{"sqs:SendMessage"}, *q.QueueArn(), rulesOf(h.Stack, h.o)))
 	return q
 }
 

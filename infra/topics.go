@@ -52,9 +52,7 @@ func newTopic(stack awscdk.Stack, o options, t topic, key awskms.Key) awssns.Top
 		child.SetKmsMasterKeyId(jsii.String("alias/aws/sns"))
 	}
 	if t.byAWS() {
-		topic.AddToResourcePolicy(allowService(stack, "events.amazonaws.com", []string{"sns:Publish"}, *topic.TopicArn(), rulesOf(stack)))
-	}
-	if t == operations {
+		topic.AddToResourcePolicy(allowService(stack, "events.amazonaws.com", []string{"sns:Publish"}, *topic.TopicArn(), rulesOf(stack, o)))
 		topic.AddToResourcePolicy(allowService(stack, "cloudwatch.amazonaws.com", []string{"sns:Publish"}, *topic.TopicArn(), arn(stack, "cloudwatch", "alarm:"+o.name+"-*")))
 	}
 	return topic
