@@ -6,7 +6,7 @@ BINARY := build/trailverdict
 # Folders with Go files of ours; .ci holds others'.
 SOURCES := cmd docs events functions infra internal
 # Packages with golden files, which `make update` rewrites.
-GOLDEN := ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
+GOLDEN := ./internal/config/file ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
 # What the functions are built with: the same source gives the same bytes.
 LAMBDA := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc
 # What make template and make deploy pass to the stack, such as -c trailverdict:email=soc@example.com

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/logline"
@@ -227,7 +228,7 @@ func TestClientFailures(t *testing.T) {
 	checkPutEvents(t, examples(t, "client-failures.md", "sh")[0])
 }
 
-func loaded(text string) (config.Config, error) { return config.Load("example", []byte(text)) }
+func loaded(text string) (config.Config, error) { return file.Load("example", []byte(text)) }
 
 // checkPutEvents makes of the entries that a command puts on a bus the events
 // that EventBridge makes of them.

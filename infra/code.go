@@ -11,14 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/trailverdict/trailverdict/internal/config"
 )
 
-// configName is the configuration file's name beside the functions. Lambda
-// starts them in that folder.
-const configName = "trailverdict.yaml"
-
-// staged holds a folder for each function, with its bootstrap and the
-// configuration file. The CDK copies what it takes from there.
+// staged holds a folder for each function, with its bootstrap and the packed
+// configuration. The CDK copies what it takes from there.
 type staged struct{ dir string }
 
 func (s staged) folder(name string) string { return filepath.Join(s.dir, name) }
@@ -49,12 +47,21 @@ func (s staged) add(o options, name string) error {
 		return fmt.Errorf("%s is missing: run make functions first", built)
 	}
 	if err == nil && o.configFile != "" {
-		err = copyFile(o.configFile, filepath.Join(s.folder(name), configName), 0o644)
+		err = s.configure(o.config, name)
 	}
 	if err != nil {
 		return fmt.Errorf("stage function %s: %w", name, err)
 	}
 	return nil
+}
+
+// configure packs the configuration beside a function.
+func (s staged) configure(c config.Config, name string) error {
+	packed, err := config.Pack(c)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.folder(name), config.PackedName), packed, 0o644)
 }
 
 func copyFile(from, to string, mode os.FileMode) error {

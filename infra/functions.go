@@ -165,7 +165,7 @@ func (h *home) environment(f function) *map[string]*string {
 		env[config.EnvMetrics] = jsii.String("on")
 	}
 	if h.o.configFile != "" {
-		env[config.EnvConfigFile] = jsii.String(configName)
+		env[config.EnvConfigFile] = jsii.String(config.PackedName) // Lambda starts in its folder
 	}
 	for _, name := range f.environment {
 		if v := values[name]; v != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 )
 
 // options is what a deployment chooses, read from the CDK's context:
@@ -234,7 +235,7 @@ func (r *contextReader) check(o *options) {
 		r.problem("config", "%v", err)
 		return
 	}
-	if o.config, err = config.Load(o.configFile, text); err != nil {
+	if o.config, err = file.Load(o.configFile, text); err != nil {
 		r.problem("config", "%v", err)
 	}
 }

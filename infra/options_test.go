@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -77,6 +81,45 @@ func TestMissingFunctionsAreNamed(t *testing.T) {
 	for _, f := range functions() {
 		if err == nil || !strings.Contains(err.Error(), f.name+"/bootstrap is missing: run make functions first") {
 			t.Errorf("stage() = %v, which does not name %s", err, f.name)
+		}
+	}
+}
+
+func TestTheConfigurationIsPackedBesideEachFunction(t *testing.T) {
+	built := t.TempDir()
+	for _, f := range functions() {
+		if err := os.MkdirAll(filepath.Join(built, f.name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(built, f.name, "bootstrap"), []byte("program"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"", "testdata/routes.yaml"} {
+		context := map[string]any{prefix + "functions": built}
+		if path != "" {
+			context[prefix+"config"] = path
+		}
+		o, err := readOptions(context)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := stage(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.remove()
+		for _, f := range functions() {
+			packed := filepath.Join(s.folder(f.name), config.PackedName)
+			if path == "" {
+				if _, err := os.Stat(packed); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s has a configuration, though there is none: %v", f.name, err)
+				}
+				continue
+			}
+			if got, err := config.LoadPacked(packed, os.ReadFile); err != nil || len(got.Routes) == 0 || !reflect.DeepEqual(got, o.config) {
+				t.Errorf("%s reads %+v, %v; want what the file says", f.name, got, err)
+			}
 		}
 	}
 }

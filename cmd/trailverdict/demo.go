@@ -12,6 +12,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/events"
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
@@ -127,7 +128,7 @@ func replayStory(ctx context.Context, s scenario.Story) (ending, error) {
 	c := config.Default()
 	if len(s.Config) > 0 {
 		var err error
-		if c, err = config.Load("config.yaml", s.Config); err != nil {
+		if c, err = file.Load("config.yaml", s.Config); err != nil {
 			return ending{}, fmt.Errorf("story %s: %w", s.Name, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/replay"
@@ -110,7 +111,7 @@ func loadConfig(path string) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, usageError{err}
 	}
-	c, err := config.Load(path, data)
+	c, err := file.Load(path, data)
 	if err != nil {
 		return config.Config{}, usageError{err}
 	}

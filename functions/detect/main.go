@@ -36,7 +36,7 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadFile(env.ConfigFile, os.ReadFile)
+	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}

@@ -83,8 +83,14 @@ func recorded(t *testing.T, name string) []byte {
 func TestBootstrap(t *testing.T) {
 	at := localaws.Messaging(t)
 	q := newQueue(t, at)
-	file := filepath.Join(t.TempDir(), "trailverdict.yaml")
-	if err := os.WriteFile(file, []byte("version: 1\nlog_groups: [{pattern: /ecs/payments, workload: payments, principal: 'arn:aws:iam::111122223333:role/payments'}]\n"), 0o600); err != nil {
+	cfg := config.Default()
+	cfg.LogGroups = []config.LogGroup{{Pattern: "/ecs/payments", Workload: "payments", Principal: "arn:aws:iam::111122223333:role/payments"}}
+	packed, err := config.Pack(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), config.PackedName)
+	if err := os.WriteFile(file, packed, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f := localaws.Start(t, localaws.Build(t, "functions/intake"), append(at.Env("SQS"),

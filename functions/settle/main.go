@@ -39,7 +39,7 @@ func wire(getenv func(string) string, lookupEnv func(string) (string, bool)) (la
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadFile(env.ConfigFile, os.ReadFile)
+	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
-	{"internal/store", "internal/rules", "internal/render/page", "internal/render/rendertest"},
+	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
 	{"internal/detect", "internal/intake", "internal/report", "internal/store/filing"},
 	{"internal/notify", "internal/reporting", "internal/settle"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/aws/"},

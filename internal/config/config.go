@@ -56,9 +56,6 @@ const (
 	Chat   RouteType = "chat"
 )
 
-// routeTypes lists the values of RouteType, in the schema's order.
-var routeTypes = []string{string(Email), string(SQS), string(HTTPS), string(Lambda), string(Chat)}
-
 // Route sends the findings that match to one receiver.
 type Route struct {
 	Name string

@@ -1,16 +1,10 @@
-// Package config reads the configuration file: one YAML file, used by the
-// Lambdas and the command line alike.
+// Package config is what an installation says: how the detector is to judge
+// (Config), and where the stack has put things (Env, and the table's shape).
 //
-// Load accepts nothing that the published JSON Schema (Schema) refuses, and
-// refuses besides what a schema cannot say: a window that ends before it
-// begins, two routes of one name. An unknown key, a value of the wrong kind
-// and a value out of range are errors, and all errors of a file are reported
-// together, each with its line and what was expected. A file that has an error
-// configures nothing.
-//
-// The file is plain data. Anchors, aliases, merge keys and tags are refused, so
-// that what is on a line is what holds, and so that a small file cannot stand
-// for a large one.
+// The configuration file that people write is read by package file, once, where
+// the stack is made. What it says is packed beside the functions, so that none
+// of them carries a reader of YAML, and none of them can disagree with what
+// was checked.
 //
 // The package does not read files, look at the clock, or know what a setting
 // does: that is incident.Settings' and its readers' business.

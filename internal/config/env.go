@@ -21,7 +21,7 @@ const (
 	// EnvQueue is the URL of the queue of signals, which intake fills and detect
 	// empties.
 	EnvQueue = "TRAILVERDICT_QUEUE_URL"
-	// EnvConfigFile is the path of the configuration file beside the function.
+	// EnvConfigFile is the path of the packed configuration beside the function.
 	// Optional: without it the defaults hold.
 	EnvConfigFile = "TRAILVERDICT_CONFIG_FILE"
 	// EnvReportBucket is the bucket that reports are kept in.

@@ -18,7 +18,7 @@ type Env struct {
 	// ReportLink is for how long the link to a report works; zero if nothing is
 	// said.
 	ReportLink time.Duration
-	// ConfigFile is the path of the configuration file; empty means none.
+	// ConfigFile is the path of the packed configuration; empty means none.
 	ConfigFile string
 	// Lookups says whether CloudTrail's event history is asked, Metrics whether
 	// metrics are written, LogLevel what is logged at least.
@@ -105,18 +105,4 @@ func (r *envReader) level(name string) slog.Level {
 		r.errs = append(r.errs, fmt.Errorf("%s is none of debug, info, warn and error", name))
 	}
 	return slog.LevelInfo
-}
-
-// LoadFile reads the configuration file at a path with the given function, such
-// as os.ReadFile. Without a path the defaults hold; a path where nothing can be
-// read is an error, since somebody has meant something by it.
-func LoadFile(path string, read func(path string) ([]byte, error)) (Config, error) {
-	if path == "" {
-		return Default(), nil
-	}
-	data, err := read(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	return Load(path, data)
 }

@@ -1,10 +1,7 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,23 +34,5 @@ func TestLoadEnvNamesAllThatIsWrong(t *testing.T) {
 	want := "TRAILVERDICT_METRICS is neither on nor off\nTRAILVERDICT_LOG_LEVEL is none of debug, info, warn and error\nTRAILVERDICT_REPORT_LINK_HOURS is no number of hours from 1 to 168\nthe environment lacks TRAILVERDICT_TABLE, TRAILVERDICT_QUEUE_URL"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
-	}
-}
-
-func TestLoadFile(t *testing.T) {
-	read := func(path string) ([]byte, error) {
-		if path != "trailverdict.yaml" {
-			return nil, fs.ErrNotExist
-		}
-		return []byte("version: 1\nlog_groups: [{pattern: /a, workload: a}]\n"), nil
-	}
-	if c, err := LoadFile("", read); err != nil || !cmp.Equal(c, Default()) {
-		t.Errorf("without a path: %+v, %v; want the defaults", c, err)
-	}
-	if c, err := LoadFile("trailverdict.yaml", read); err != nil || len(c.LogGroups) != 1 {
-		t.Errorf("LoadFile: %+v, %v", c, err)
-	}
-	if _, err := LoadFile("elsewhere.yaml", read); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "configuration") {
-		t.Errorf("a file that is not there: %v", err)
 	}
 }

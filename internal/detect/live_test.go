@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -63,7 +64,7 @@ func TestLiveSaysWhatTheWholeSetSays(t *testing.T) {
 			}
 			cfg := config.Default()
 			if len(st.Config) > 0 {
-				if cfg, err = config.Load("config.yaml", st.Config); err != nil {
+				if cfg, err = file.Load("config.yaml", st.Config); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
-	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -74,7 +74,7 @@ func prepare(t *testing.T, st scenario.Story) *play {
 	t.Helper()
 	p := &play{story: st, settings: incident.DefaultSettings(), asOf: st.AsOf}
 	if len(st.Config) > 0 {
-		c, err := config.Load("config.yaml", st.Config)
+		c, err := file.Load("config.yaml", st.Config)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/scenario"
@@ -45,7 +45,7 @@ func Stories(fsys fs.FS) ([]Judged, error) {
 	for _, st := range stories {
 		settings := incident.DefaultSettings()
 		if len(st.Config) > 0 {
-			c, err := config.Load("config.yaml", st.Config)
+			c, err := file.Load("config.yaml", st.Config)
 			if err != nil {
 				return nil, fmt.Errorf("story %s: %w", st.Name, err)
 			}

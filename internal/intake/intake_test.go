@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/scenario"
@@ -179,7 +180,7 @@ func TestAnEventThatStandsTwiceInAPayloadCountsOnce(t *testing.T) {
 }
 
 func TestTheLogGroupSaysWhoWrites(t *testing.T) {
-	c, err := config.Load("trailverdict.yaml", []byte(`
+	c, err := file.Load("trailverdict.yaml", []byte(`
 version: 1
 log_groups:
   - {pattern: /ecs/payments-*, workload: payments, principal: "arn:aws:iam::111122223333:role/apps/payments"}
@@ -351,7 +352,7 @@ func TestStoriesEndAlike(t *testing.T) {
 		t.Run(st.Name, func(t *testing.T) {
 			c := config.Default()
 			if len(st.Config) > 0 {
-				if c, err = config.Load("config.yaml", st.Config); err != nil {
+				if c, err = file.Load("config.yaml", st.Config); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -383,7 +384,7 @@ func TestAFloodEndsAlike(t *testing.T) {
 		[]byte(`{"eventVersion":"1.08","eventID":"d","eventTime":"2026-03-01T11:58:00Z","eventSource":"iam.amazonaws.com","eventName":"DeleteRole","awsRegion":"us-east-1","recipientAccountId":"111122223333","requestParameters":{"roleName":"orders"},"userIdentity":{"type":"IAMUser","userName":"mallory","accountId":"111122223333","arn":"arn:aws:iam::111122223333:user/mallory"}}`+"\n"),
 		payload(t, "orders", lines...), []byte("\n"),
 	)
-	c, err := config.Load("config.yaml", st.Config)
+	c, err := file.Load("config.yaml", st.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

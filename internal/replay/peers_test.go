@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/replay"
@@ -89,7 +89,7 @@ func newPeer(t *testing.T, yaml string) *peer {
 	t.Helper()
 	settings := incident.DefaultSettings()
 	if yaml != "" {
-		c, err := config.Load("config.yaml", []byte(yaml))
+		c, err := file.Load("config.yaml", []byte(yaml))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
@@ -42,7 +43,7 @@ func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, 
 	c := config.Default()
 	if len(s.Config) > 0 {
 		var err error
-		if c, err = config.Load("config.yaml", s.Config); err != nil {
+		if c, err = file.Load("config.yaml", s.Config); err != nil {
 			t.Fatal(err)
 		}
 	}

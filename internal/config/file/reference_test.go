@@ -1,4 +1,4 @@
-package config
+package file
 
 import (
 	"bytes"
@@ -11,13 +11,15 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailverdict/trailverdict/internal/config"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/configuration.md")
 
 const (
-	referencePath = "../../docs/configuration.md"
-	examplePath   = "../../docs/examples/trailverdict.yaml"
+	referencePath = "../../../docs/configuration.md"
+	examplePath   = "../../../docs/examples/trailverdict.yaml"
 )
 
 // docs/configuration.md is written from the schema and the worked example.
@@ -33,7 +35,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("docs/configuration.md is out of date; run: go test ./internal/config -update\n%s", diff)
+		t.Errorf("docs/configuration.md is out of date; run: go test ./internal/config/file -update\n%s", diff)
 	}
 }
 
@@ -67,7 +69,7 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
-const referenceHead = `<!-- Written from internal/config/schema.json and docs/examples/trailverdict.yaml; run "go test ./internal/config -update" after changing them. -->
+const referenceHead = `<!-- Written from internal/config/schema.json and docs/examples/trailverdict.yaml; run "go test ./internal/config/file -update" after changing them. -->
 
 # Configuration
 
@@ -101,7 +103,7 @@ func writeReference(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	var schema yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(Schema(), &schema, yaml.UseOrderedMap()); err != nil {
+	if err := yaml.UnmarshalWithOptions(config.Schema(), &schema, yaml.UseOrderedMap()); err != nil {
 		t.Fatal(err)
 	}
 	ref := reference{schema: schema, defs: sub(schema, "$defs")}

@@ -1,4 +1,4 @@
-package config
+package file
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
@@ -329,7 +330,7 @@ func (r *reader) count(least, most int) func(string, ast.Node) (int, bool) {
 
 // target reads a route's address. It is not repeated in an error: an address
 // may hold a secret.
-func (r *reader) target(path string, n ast.Node, kind RouteType) string {
+func (r *reader) target(path string, n ast.Node, kind config.RouteType) string {
 	what, isTarget := targetForm(kind)
 	s, ok := r.text(path, n, what)
 	if ok && !isTarget(s) {
@@ -339,15 +340,18 @@ func (r *reader) target(path string, n ast.Node, kind RouteType) string {
 	return s
 }
 
-func targetForm(kind RouteType) (what string, is func(string) bool) {
+// routeTypes lists the values of config.RouteType, in the schema's order.
+var routeTypes = []string{string(config.Email), string(config.SQS), string(config.HTTPS), string(config.Lambda), string(config.Chat)}
+
+func targetForm(kind config.RouteType) (what string, is func(string) bool) {
 	switch kind {
-	case Email:
+	case config.Email:
 		return "an e-mail address", isEmail
-	case SQS:
+	case config.SQS:
 		return "a queue's ARN", queueForm.MatchString
-	case Lambda:
+	case config.Lambda:
 		return "a function's ARN", functionForm.MatchString
-	case Chat:
+	case config.Chat:
 		return "the ARN of a chat configuration (arn:aws:chatbot::…:chat-configuration/…)", chatForm.MatchString
 	}
 	return "an address that begins with https:// and holds no user name or password", isHTTPS

@@ -1,4 +1,4 @@
-package config
+package file
 
 import (
 	"bytes"
@@ -16,12 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
 func compiledSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(config.Schema()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestLoaderIsStricterThanSchema(t *testing.T) {
 }
 
 func TestEverythingInTheConfigurationTestIsInTheSchema(t *testing.T) {
-	example, err := os.ReadFile("../../docs/examples/trailverdict.yaml")
+	example, err := os.ReadFile("../../../docs/examples/trailverdict.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestSchemaDefaultsAreTheDefaults(t *testing.T) {
 			} `json:"thresholds"`
 		} `json:"properties"`
 	}
-	if err := json.Unmarshal(Schema(), &doc); err != nil {
+	if err := json.Unmarshal(config.Schema(), &doc); err != nil {
 		t.Fatal(err)
 	}
 	properties := doc.Properties.Thresholds.Properties
@@ -177,7 +178,7 @@ func TestSchemaDefaultsAreTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got); diff != "" {
+	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		t.Errorf("the schema's defaults (-default +schema):\n%s", diff)
 	}
 }
@@ -198,9 +199,9 @@ func TestEveryThresholdCanBeMoved(t *testing.T) {
 }
 
 func TestSchemaIsNotShared(t *testing.T) {
-	a := Schema()
+	a := config.Schema()
 	a[0] = 'x'
-	if Schema()[0] == 'x' {
+	if config.Schema()[0] == 'x' {
 		t.Error("a caller can change the schema")
 	}
 }
@@ -212,7 +213,7 @@ func TestCausesAreComplete(t *testing.T) {
 			Enum []string `json:"enum"`
 		} `json:"$defs"`
 	}
-	if err := json.Unmarshal(Schema(), &inSchema); err != nil {
+	if err := json.Unmarshal(config.Schema(), &inSchema); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(causeNames(), inSchema.Defs["cause"].Enum); diff != "" {
@@ -242,7 +243,7 @@ func TestCausesAreComplete(t *testing.T) {
 // causeConstants reads the values of incident's constants of type Cause.
 func causeConstants(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../incident/finding.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../incident/finding.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

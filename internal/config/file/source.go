@@ -1,4 +1,4 @@
-package config
+package file
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/trailverdict/trailverdict/internal/config"
 )
 
 // The parser recurses, and its time grows with the square of a mapping's
@@ -131,7 +133,7 @@ func (r *reader) onlyDocument(file *ast.File) ast.Node {
 		body = doc.Body
 	}
 	if body == nil {
-		r.reportFile("the file is empty; begin it with \"version: %d\", or leave the file out", Version)
+		r.reportFile("the file is empty; begin it with \"version: %d\", or leave the file out", config.Version)
 	}
 	return body
 }

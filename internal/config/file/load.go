@@ -1,4 +1,4 @@
-package config
+package file
 
 import (
 	"bytes"
@@ -8,28 +8,29 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
 // Load reads a configuration file. What it does not set has its default. If
 // anything is wrong with it the error is of type Problems and names all of it;
 // name is what they call the file.
-func Load(name string, data []byte) (Config, error) {
+func Load(name string, data []byte) (config.Config, error) {
 	r := &reader{file: name}
-	c := Default()
+	c := config.Default()
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if doc := r.parse(data); doc != nil && r.isPlain("", doc) {
 		r.top(doc, &c)
 	}
 	if len(r.problems) > 0 {
 		r.problems.sort()
-		return Config{}, r.problems
+		return config.Config{}, r.problems
 	}
 	return c, nil
 }
 
 // top reads the file's own mapping.
-func (r *reader) top(n ast.Node, c *Config) {
+func (r *reader) top(n ast.Node, c *config.Config) {
 	s := &c.Settings
 	r.mapping("", n, 1, []key{
 		{"version", r.version},
@@ -48,10 +49,10 @@ func (r *reader) top(n ast.Node, c *Config) {
 }
 
 func (r *reader) version(path string, n ast.Node) {
-	if i, ok := n.(*ast.IntegerNode); ok && i.Value == uint64(Version) {
+	if i, ok := n.(*ast.IntegerNode); ok && i.Value == uint64(config.Version) {
 		return
 	}
-	r.reportAt(start(n), path, "expected %d, the only version of the format so far, got %s", Version, kindOf(n))
+	r.reportAt(start(n), path, "expected %d, the only version of the format so far, got %s", config.Version, kindOf(n))
 }
 
 func (r *reader) changeWindows(dst *[]incident.ChangeWindow) func(string, ast.Node) {
@@ -190,7 +191,7 @@ func (r *reader) suppression(path string, n ast.Node) incident.Suppression {
 	return s
 }
 
-func (r *reader) routes(dst *[]Route) func(string, ast.Node) {
+func (r *reader) routes(dst *[]config.Route) func(string, ast.Node) {
 	return func(path string, n ast.Node) {
 		names := map[string]int{}
 		r.items(path, n, func(path string, n ast.Node) {
@@ -201,12 +202,12 @@ func (r *reader) routes(dst *[]Route) func(string, ast.Node) {
 	}
 }
 
-func (r *reader) route(path string, n ast.Node) Route {
-	var route Route
+func (r *reader) route(path string, n ast.Node) config.Route {
+	var route config.Route
 	var target ast.Node
 	r.mapping(path, n, 3, []key{
 		{"name", into(&route.Name, r.routeName)},
-		{"type", into(&route.Type, word[RouteType](r, routeTypes))},
+		{"type", into(&route.Type, word[config.RouteType](r, routeTypes))},
 		{"target", func(path string, n ast.Node) { target = n }},
 		{"match", func(path string, n ast.Node) { route.Match = r.match(path, n) }},
 	})
@@ -216,8 +217,8 @@ func (r *reader) route(path string, n ast.Node) Route {
 	return route
 }
 
-func (r *reader) match(path string, n ast.Node) Match {
-	var m Match
+func (r *reader) match(path string, n ast.Node) config.Match {
+	var m config.Match
 	r.mapping(path, n, 0, []key{
 		{"verdict", oneOrMore(r, &m.Verdicts, word[incident.Verdict](r, verdictNames()))},
 		{"severity", into(&m.Severity, r.severity)},
@@ -227,7 +228,7 @@ func (r *reader) match(path string, n ast.Node) Match {
 	return m
 }
 
-func (r *reader) logGroups(dst *[]LogGroup) func(string, ast.Node) {
+func (r *reader) logGroups(dst *[]config.LogGroup) func(string, ast.Node) {
 	return func(path string, n ast.Node) {
 		lines := map[string]int{}
 		r.items(path, n, func(path string, n ast.Node) {
@@ -242,8 +243,8 @@ func (r *reader) logGroups(dst *[]LogGroup) func(string, ast.Node) {
 	}
 }
 
-func (r *reader) logGroup(path string, n ast.Node) LogGroup {
-	var g LogGroup
+func (r *reader) logGroup(path string, n ast.Node) config.LogGroup {
+	var g config.LogGroup
 	seen := r.mapping(path, n, 1, []key{
 		{"pattern", into(&g.Pattern, r.groupPattern)},
 		{"workload", into(&g.Workload, r.workload)},
