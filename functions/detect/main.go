@@ -50,6 +50,9 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
 	live := detect.NewLive(table, table, cfg.Settings)
 	live.Retention = store.LiveLimits().Retention
+	live.Decided = func(ctx context.Context, c detect.Case) {
+		telemetry.Decided(ctx, log, meter, c.Finding, c.SupersededBy)
+	}
 	return &detect.Handler{
 		Keeper:  live,
 		Now:     time.Now,

@@ -47,9 +47,15 @@ func wire(getenv func(string) string, lookupEnv func(string) (string, bool)) (la
 	if err != nil {
 		return nil, err
 	}
+	log, meter := telemetry.New(os.Stdout, telemetry.Options{
+		Function: "settle", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
+	})
 	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
 	live := detect.NewLive(table, table, cfg.Settings)
 	live.Retention = store.LiveLimits().Retention
+	live.Decided = func(ctx context.Context, c detect.Case) {
+		telemetry.Decided(ctx, log, meter, c.Finding, c.SupersededBy)
+	}
 	s := &settle.Settler{
 		Decider: live, Agenda: table, Evidence: table, Notebook: table,
 		Settings: cfg.Settings, Home: aws.Region, Limits: settle.DefaultLimits(),
@@ -57,9 +63,6 @@ func wire(getenv func(string) string, lookupEnv func(string) (string, bool)) (la
 	if env.Lookups {
 		s.History = lookup.New(lookup.NewClient(aws, getenv), lookup.Clock{})
 	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "settle", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
 	return &settle.Handler{
 		Settler: s, Now: time.Now,
 		Observe: func(ctx context.Context, r settle.Report, err error) { observe(ctx, log, meter, r, err) },

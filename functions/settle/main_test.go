@@ -118,6 +118,11 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("about the other role: %+v, %v; want the deletion that had not arrived", kept.Items, err)
 	}
 	logs := f.Logs()
+	for _, part := range []string{`"message":"decided"`, `"incident":"tv-`, `"supersededBy":"tv-`, `"requestId":"`} {
+		if !strings.Contains(logs, part) {
+			t.Errorf("the logs lack %s:\n%s", part, logs)
+		}
+	}
 	if strings.Contains(logs, "invented-secret") || !strings.Contains(logs, `"recovered":1`) || !strings.Contains(logs, "LookupsSpent") || strings.Contains(logs, `"level":"ERROR"`) {
 		t.Errorf("logs:\n%s", logs)
 	}

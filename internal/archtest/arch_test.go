@@ -23,8 +23,8 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/localaws", "internal/aws/ddb"},
-	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern"},
+	{"internal/incident", "internal/jsonscan", "internal/localaws", "internal/backoff"},
+	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},

@@ -68,12 +68,15 @@ func (l *Live) again(ctx context.Context, signals []incident.Signal, who []incid
 	if len(signals)+len(who) == 0 {
 		return nil
 	}
-	for range attempts {
+	for conflicts := range attempts {
+		if err := l.Retry.Wait(ctx, conflicts); err != nil {
+			return err
+		}
 		d, err := l.weigh(ctx, signals, who, now)
 		if err != nil || len(d.moved)+len(d.cases) == 0 {
 			return err
 		}
-		err = l.ledger.Commit(ctx, Commit{Signals: d.moved, Cases: d.cases})
+		err = l.commit(ctx, Commit{Signals: d.moved, Cases: d.cases})
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}

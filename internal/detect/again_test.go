@@ -2,10 +2,13 @@ package detect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/store"
@@ -200,5 +203,66 @@ func TestLookingAgainWithoutReasonWritesNothing(t *testing.T) {
 	after, _ := mem.Cases(context.Background(), who.Key())
 	if len(before) != 1 || len(after) != 1 || after[0].Version != before[0].Version {
 		t.Errorf("versions %+v, then %+v; want the same", before, after)
+	}
+}
+
+// rivalry is a ledger in which somebody else is faster a few times.
+type rivalry struct {
+	*store.Memory
+	conflicts int
+}
+
+func (r *rivalry) Commit(ctx context.Context, c detect.Commit) error {
+	if r.conflicts--; r.conflicts >= 0 && len(c.Cases) > 0 {
+		return detect.ErrConflict
+	}
+	return r.Memory.Commit(ctx, c)
+}
+
+// Whoever loses waits before deciding again, longer each time, and not beyond
+// the time that is left.
+func TestConflictsAreWaitedFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		conflicts, waits, told int
+		err                    error
+	}{
+		"nobody else":       {0, 0, 1, nil},
+		"one who is faster": {1, 1, 1, nil},
+		"three":             {3, 3, 1, nil},
+		"too many":          {100, 7, 0, detect.ErrConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &rivalry{store.NewMemory(store.DefaultLimits()), test.conflicts}
+			live := detect.NewLive(r, r, incident.DefaultSettings())
+			var waits []time.Duration
+			live.Retry = backoff.Backoff{
+				First: time.Second, Most: time.Minute, Random: func() float64 { return 0.5 },
+				Sleep: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil },
+			}
+			told := 0
+			live.Decided = func(_ context.Context, c detect.Case) {
+				if c.Finding.Cause == incident.UnexplainedFailures {
+					told++
+				}
+			}
+			err := live.Handle(t.Context(), refused(key, 12, noon()), nil, noon().Add(time.Minute))
+			if !errors.Is(err, test.err) || len(waits) != test.waits || told != test.told {
+				t.Errorf("%v after waits %v, %d cases told; want %v, %d waits, %d cases", err, waits, told, test.err, test.waits, test.told)
+			}
+			if !slices.IsSorted(waits) {
+				t.Errorf("waits %v, which do not grow", waits)
+			}
+		})
+	}
+}
+
+func TestAWaitEndsWithTheInvocation(t *testing.T) {
+	r := &rivalry{store.NewMemory(store.DefaultLimits()), 100}
+	live := detect.NewLive(r, r, incident.DefaultSettings())
+	live.Retry = backoff.New(time.Hour, time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := live.Handle(ctx, refused(key, 12, noon()), nil, noon().Add(time.Minute)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Handle: %v, want that the time is up", err)
 	}
 }

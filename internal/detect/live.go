@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
@@ -29,6 +30,12 @@ type Live struct {
 	// Retention is how long the store keeps evidence; zero means for ever.
 	Retention time.Duration
 
+	// Retry says how long to wait before a decision is made anew, since others
+	// changed its cases meanwhile.
+	Retry backoff.Backoff
+	// Decided is told about each case that was kept, once it is; nil is allowed.
+	Decided func(context.Context, Case)
+
 	source   Source
 	ledger   Ledger
 	settings incident.Settings
@@ -37,7 +44,9 @@ type Live struct {
 
 // NewLive returns a detector on one store.
 func NewLive(s Source, l Ledger, settings incident.Settings) *Live {
-	return &Live{source: s, ledger: l, settings: settings, seen: newPlaces()}
+	return &Live{
+		Retry: backoff.New(50*time.Millisecond, 2*time.Second), source: s, ledger: l, settings: settings, seen: newPlaces(),
+	}
 }
 
 // attempts bounds how often a decision is made anew after others changed its
@@ -76,8 +85,11 @@ func split(signals []incident.Signal) (deciding, quiet []incident.Signal) {
 // decide commits signals together with the cases that they change, those of the
 // given principals among them.
 func (l *Live) decide(ctx context.Context, signals []incident.Signal, who []incident.Principal, now time.Time) error {
-	kept := false
+	kept, conflicts := false, 0
 	for range attempts {
+		if err := l.Retry.Wait(ctx, conflicts); err != nil {
+			return err
+		}
 		d, err := l.weigh(ctx, signals, who, now)
 		if err != nil {
 			return err
@@ -89,16 +101,31 @@ func (l *Live) decide(ctx context.Context, signals []incident.Signal, who []inci
 		if !now.IsZero() {
 			c.Recheck = now.Add(l.settings.Thresholds.Lateness)
 		}
-		switch err := l.ledger.Commit(ctx, c); {
+		switch err := l.commit(ctx, c); {
 		case err == nil && len(d.cases) > 0:
 			return nil
 		case err == nil:
 			kept = true // look once more: somebody else may have kept the other half
-		case !errors.Is(err, ErrConflict):
+		case errors.Is(err, ErrConflict):
+			conflicts++
+		default:
 			return fmt.Errorf("commit %d signals and %d cases: %w", len(c.Signals), len(c.Cases), err)
 		}
 	}
 	return fmt.Errorf("decide about %d signals: %w after %d attempts", len(signals), ErrConflict, attempts)
+}
+
+// commit keeps what was decided, and says so.
+func (l *Live) commit(ctx context.Context, c Commit) error {
+	if err := l.ledger.Commit(ctx, c); err != nil {
+		return err
+	}
+	if l.Decided != nil {
+		for _, kept := range c.Cases {
+			l.Decided(ctx, kept)
+		}
+	}
+	return nil
 }
 
 // decision is what a set of new signals leads to.

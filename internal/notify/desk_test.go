@@ -72,7 +72,7 @@ func (d *desk) copy(s incident.Settings) *Notifier {
 	n := NewNotifier(faulty{d}, faulty{d}, faulty{d}, s,
 		Channel{Name: "findings", Publisher: ear{d, "findings"}},
 		Channel{Name: "chat", People: true, Publisher: ear{d, "chat"}})
-	n.pause = func(context.Context, time.Duration) error { time.Sleep(50 * time.Microsecond); return nil }
+	n.retry.Sleep = func(context.Context, time.Duration) error { time.Sleep(50 * time.Microsecond); return nil }
 	return n
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
@@ -45,24 +46,13 @@ type Notifier struct {
 	cases    Cases
 	settings incident.Settings
 	channels []Channel
-	// pause waits, or returns early with the context's error.
-	pause func(context.Context, time.Duration) error
+	// retry says how long to wait for others who are at the same case.
+	retry backoff.Backoff
 }
 
 // NewNotifier returns a notifier for channels with different names.
 func NewNotifier(b Book, c Cuts, cases Cases, s incident.Settings, channels ...Channel) *Notifier {
-	return &Notifier{book: b, cuts: c, cases: cases, settings: s, channels: channels, pause: pause}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return &Notifier{book: b, cuts: c, cases: cases, settings: s, channels: channels, retry: backoff.New(50*time.Millisecond, 2*time.Second)}
 }
 
 // ErrBusy says that somebody else is publishing about the case, and may go on

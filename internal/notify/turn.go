@@ -25,7 +25,10 @@ type turn struct {
 
 // handle tells about a case. It tries again where somebody else was faster.
 func (t *turn) handle(ctx context.Context, c detect.Case) error {
-	for range attempts {
+	for try := range attempts {
+		if err := t.retry.Wait(ctx, try); err != nil {
+			return fmt.Errorf("tell about %s: %w", c.Finding.ID, err)
+		}
 		done, err := t.attempt(ctx, &c)
 		switch {
 		case err != nil && !errors.Is(err, ErrConflict):
@@ -88,7 +91,7 @@ func (t *turn) open(ctx context.Context, id string) (Page, error) {
 		if t.now.Add(spare).After(t.until) {
 			return Page{}, ErrBusy
 		}
-		if err := t.pause(ctx, step); err != nil {
+		if err := t.retry.Sleep(ctx, step); err != nil {
 			return Page{}, err
 		}
 		t.now = t.now.Add(step)
@@ -106,7 +109,10 @@ func (t *turn) keep(ctx context.Context, p *Page) error {
 
 // update changes a page, whatever others change in it.
 func (t *turn) update(ctx context.Context, p *Page, change func(*Page)) error {
-	for range attempts {
+	for try := range attempts {
+		if err := t.retry.Wait(ctx, try); err != nil {
+			return fmt.Errorf("keep page: %w", err)
+		}
 		next := p.clone()
 		change(&next)
 		err := t.keep(ctx, &next)

@@ -44,7 +44,7 @@ func Metrics() []Description {
 		{AlertsSent, "Count", "revisions of findings that were told to somebody"},
 		{EventToAlert, "Seconds", "from the last event that a finding rests on until it was told"},
 		{LookupsSpent, "Count", "requests to CloudTrail's event history, of which an account has two a second"},
-		{CapsReached, "Count", "findings for which something was left out, since a limit was reached"},
+		{CapsReached, "Count", "versions of findings for which something was left out, since a limit was reached"},
 		{LogLinesOmitted, "Count", "log lines that were not written, since there were too many of a kind"},
 	}
 }

@@ -73,6 +73,34 @@ func TestALineSaysWhoAndWhatAbout(t *testing.T) {
 	}
 }
 
+func TestADecisionIsLoggedAndItsCapsCounted(t *testing.T) {
+	var b bytes.Buffer
+	log, meter := New(&b, options())
+	f := incident.Finding{
+		ID: "tv-1", Verdict: incident.Compromise, Cause: incident.TrustOpened, Severity: incident.High, Status: incident.Open, Summary: "mallory opened it",
+		Capped: []string{"evidence: 20 of 31 listed", "signals: 4000 of an hour"},
+	}
+	Decided(request(t), log, meter, f, "")
+	f.ID, f.Capped = "tv-2", nil
+	Decided(request(t), log, meter, f, "tv-1")
+	if err := meter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "mallory") {
+		t.Error("the log names people")
+	}
+	got := lines(t, &b)
+	if got[0]["incident"] != "tv-1" || got[0]["caps"] != 2.0 || got[0]["requestId"] == nil || got[0]["supersededBy"] != nil || got[0]["verdict"] != "compromise" {
+		t.Errorf("the first line is %v", got[0])
+	}
+	if got[1]["supersededBy"] != "tv-1" || got[1]["caps"] != 0.0 {
+		t.Errorf("the second line is %v", got[1])
+	}
+	if got[2]["CapsReached"] != 1.0 {
+		t.Errorf("the metrics are %v, want one finding with caps", got[2])
+	}
+}
+
 func TestNoPayloadAndNoSecretIsLogged(t *testing.T) {
 	const (
 		token  = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQDzXk3vbQ7q9aJf0dRyz1mGm6sJ2Kc8vPq4TtYw5xNfLgIgUhB3oOe7iV1kSlMfD2aQzRj9nCwXyEp0GtHbKuLqAZv"

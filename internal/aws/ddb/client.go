@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -20,6 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/trailverdict/trailverdict/internal/backoff"
 )
 
 // Client calls DynamoDB over HTTPS, signing with the SDK's signer. It is safe
@@ -216,19 +217,8 @@ var ErrUndone = errors.New("throttled: a part of a batch is left undone")
 // Pause waits before a try that is not the first, longer each time. Where there
 // have been enough it returns ErrUndone.
 func Pause(ctx context.Context, try int) error {
-	const base = 50 * time.Millisecond
-	switch {
-	case try == 0:
-		return ctx.Err()
-	case try >= tries:
+	if try >= tries {
 		return ErrUndone
 	}
-	timer := time.NewTimer(base<<try/2 + rand.N(base<<try))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return backoff.New(150*time.Millisecond, time.Second).Wait(ctx, try)
 }
