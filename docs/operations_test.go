@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +27,42 @@ func operations(t *testing.T) string {
 
 func TestOperationsListsTheMetrics(t *testing.T) {
 	page := operations(t)
+	written := 0
 	for _, d := range telemetry.Metrics() {
-		if row := fmt.Sprintf("| %s | %s | %s |\n", d.Metric, d.Unit, d.Means); !strings.Contains(page, row) {
+		if row := fmt.Sprintf("| %s | %s | %s | %s |\n", d.Metric, d.Unit, d.Means, d.By); !strings.Contains(page, row) {
 			t.Errorf("operations.md lacks the row %s", row)
+		}
+		written += len(strings.Split(d.By, ", "))
+	}
+	if cost := fmt.Sprintf("$%.2f for\nall %d below", 0.30*float64(written), written); !strings.Contains(page, cost) {
+		t.Errorf("operations.md does not say what they cost: %q", cost)
+	}
+}
+
+// TestMetricsAreWrittenByWhomTheListNames reads the functions' source. What is
+// decided, Decided counts; what was left out of the log, every meter.
+func TestMetricsAreWrittenByWhomTheListNames(t *testing.T) {
+	sources := map[string]string{}
+	for _, d := range telemetry.Metrics() {
+		for _, function := range []string{"detect", "intake", "notify", "report", "settle"} {
+			if sources[function] == "" {
+				b, err := os.ReadFile(filepath.Join("..", "functions", function, "main.go"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sources[function] = string(b)
+			}
+			name := "telemetry." + string(d.Metric)
+			switch d.Metric {
+			case telemetry.CapsReached:
+				name = "telemetry.Decided"
+			case telemetry.LogLinesOmitted:
+				name = "meter.Flush"
+			}
+			says := slices.Contains(strings.Split(d.By, ", "), function)
+			if writes := strings.Contains(sources[function], name); writes != says {
+				t.Errorf("%s writes %s: %t, and the list says %t", function, d.Metric, writes, says)
+			}
 		}
 	}
 }

@@ -31,21 +31,22 @@ type Description struct {
 	Metric
 	Unit  string // CloudWatch's
 	Means string
+	By    string // the functions that write it
 }
 
 // Metrics describes every metric, in the order of the documentation.
 func Metrics() []Description {
 	return []Description{
-		{EventsKept, "Count", "events that can tell something about a credential, and were kept or passed on"},
-		{EventsIrrelevant, "Count", "events that were understood and are of no interest"},
-		{EventsPoison, "Count", "events that can't be understood, now or later"},
-		{EventsFailed, "Count", "events that could not be kept for a fault of ours or of AWS's; they come again"},
-		{Lateness, "Seconds", "age of an invocation's oldest event when it was handled"},
-		{AlertsSent, "Count", "revisions of findings that were told to somebody"},
-		{EventToAlert, "Seconds", "from the last event that a finding rests on until it was told"},
-		{LookupsSpent, "Count", "requests to CloudTrail's event history, of which an account has two a second"},
-		{CapsReached, "Count", "versions of findings for which something was left out, since a limit was reached"},
-		{LogLinesOmitted, "Count", "log lines that were not written, since there were too many of a kind"},
+		{EventsKept, "Count", "events that can tell something about a credential, and were kept or passed on", "detect, intake, settle"},
+		{EventsIrrelevant, "Count", "events that were understood and are of no interest", "detect, intake"},
+		{EventsPoison, "Count", "events that can't be understood, now or later", "detect, intake, notify"},
+		{EventsFailed, "Count", "events that could not be kept for a fault of ours or of AWS's; they come again", "detect, intake, notify, settle"},
+		{Lateness, "Seconds", "age of an invocation's oldest event when it was handled", "detect, intake"},
+		{AlertsSent, "Count", "revisions of findings that were told to somebody", "notify"},
+		{EventToAlert, "Seconds", "from the last event that a finding rests on until it was told", "notify"},
+		{LookupsSpent, "Count", "requests to CloudTrail's event history, of which an account has two a second", "settle"},
+		{CapsReached, "Count", "versions of findings for which something was left out, since a limit was reached", "detect, settle"},
+		{LogLinesOmitted, "Count", "log lines that were not written, since there were too many of a kind", "detect, intake, notify, report, settle"},
 	}
 }
 
