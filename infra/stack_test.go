@@ -99,6 +99,30 @@ func TestGoldenTemplates(t *testing.T) {
 	}
 }
 
+// TestDefaultTemplatesOfTheBill compares the templates that the command prices
+// with those of a deployment without choices.
+func TestDefaultTemplatesOfTheBill(t *testing.T) {
+	const folder = "../internal/cost/stacks"
+	stacks := deployments["smallest"](t)
+	for id, s := range stacks {
+		var short bytes.Buffer
+		if err := json.Compact(&short, s.text); err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join(folder, id+".json")
+		if *update {
+			if err := os.WriteFile(golden, short.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if have := read(t, folder, id+".json"); !bytes.Equal(have, short.Bytes()) {
+			t.Errorf("%s is not what is deployed; run go test ./infra -update", golden)
+		}
+	}
+	if have := filesIn(t, folder); len(have) != len(stacks) {
+		t.Errorf("the command prices %v, and there are %d stacks", have, len(stacks))
+	}
+}
+
 func TestSynthesisIsReproducible(t *testing.T) {
 	again, _ := synth(t, smallest)
 	for id, s := range deployments["smallest"](t) {

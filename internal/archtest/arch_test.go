@@ -23,7 +23,7 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/localaws", "internal/backoff"},
+	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
@@ -42,7 +42,7 @@ var forTests = []string{"internal/render/rendertest", "internal/store/storetest"
 // the same events, settings and time give the same bytes.
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
-	"internal/logline", "internal/trail", "internal/correlate", "internal/render", "internal/render/page",
+	"internal/logline", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
 }
 
 // impure are the packages and calls that a pure package must not use.
