@@ -10,7 +10,6 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
-	"github.com/trailverdict/trailverdict/internal/store"
 )
 
 // Recheck decides again about the subjects of signals that are kept already,
@@ -55,11 +54,11 @@ func (l *Live) filed(ctx context.Context, p incident.Principal, now time.Time) (
 	default:
 		return nil, nil
 	}
-	all, _, err := readAll(ctx, store.Query{Node: node, Now: now}, l.source.Signals)
+	h, err := l.source.History(ctx, node, now)
 	if err != nil {
-		return nil, fmt.Errorf("read signals of %s: %w", node, err)
+		return nil, fmt.Errorf("read what is filed under %s: %w", node, err)
 	}
-	deciding, _ := split(all)
+	deciding, _ := split(h.Signals)
 	return deciding, nil
 }
 

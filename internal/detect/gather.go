@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -25,8 +26,9 @@ import (
 // a caller.
 type gathering struct {
 	source  Source
-	query   store.Query
-	read    map[string]bool // nodes
+	now     time.Time
+	read    map[string]bool      // nodes
+	from    map[string]time.Time // of the nodes that were read in part: since when
 	signals []incident.Signal
 	uses    []incident.Use
 	capped  []string
@@ -35,8 +37,8 @@ type gathering struct {
 // maxNodes bounds what one decision reads; reaching it shows in the finding.
 const maxNodes = 400
 
-func newGathering(s Source, q store.Query) *gathering {
-	return &gathering{source: s, query: q, read: map[string]bool{}}
+func newGathering(s Source, now time.Time) *gathering {
+	return &gathering{source: s, now: now, read: map[string]bool{}, from: map[string]time.Time{}}
 }
 
 // add reads a node that was not read yet.
@@ -49,20 +51,17 @@ func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, er
 		return nil, nil
 	}
 	g.read[node] = true
-	q := g.query
-	q.Node = node
-	signals, capped, err := readAll(ctx, q, g.source.Signals)
+	h, err := g.source.History(ctx, node, g.now)
 	if err != nil {
-		return nil, fmt.Errorf("read signals of %s: %w", node, err)
+		return nil, fmt.Errorf("read what is filed under %s: %w", node, err)
 	}
-	uses, more, err := readAll(ctx, q, g.source.Uses)
-	if err != nil {
-		return nil, fmt.Errorf("read uses of %s: %w", node, err)
+	if !h.From.IsZero() {
+		g.from[node] = h.From
 	}
-	g.signals = append(g.signals, signals...)
-	g.uses = append(g.uses, uses...)
-	g.capped = append(append(g.capped, capped...), more...)
-	return signals, nil
+	g.signals = append(g.signals, h.Signals...)
+	g.uses = append(g.uses, h.Uses...)
+	g.capped = append(g.capped, h.Capped...)
+	return h.Signals, nil
 }
 
 // around reads everything that bears on the subjects of the given signals and

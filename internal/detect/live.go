@@ -14,7 +14,6 @@ import (
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
-	"github.com/trailverdict/trailverdict/internal/store"
 )
 
 // Live decides while events arrive. It keeps no state between calls, so any
@@ -138,7 +137,7 @@ type decision struct {
 // weigh reads what bears on the signals and decides about everybody whom they
 // concern.
 func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incident.Principal, now time.Time) (decision, error) {
-	g := newGathering(l.source, store.Query{Now: now})
+	g := newGathering(l.source, now)
 	if err := g.around(ctx, signals, who); err != nil {
 		return decision{}, err
 	}
@@ -150,7 +149,7 @@ func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incid
 	var d decision
 	d.owned, d.moved = own(e, signals)
 	findings := correlate.FindingsAbout(e, l.settings, now, slices.Sorted(maps.Keys(about)))
-	cases, err := l.changed(ctx, about, lesser(signals), findings, now)
+	cases, err := l.changed(ctx, about, lesser(signals), findings, g.from, now)
 	d.cases = cases
 	return d, err
 }
@@ -311,8 +310,9 @@ func lesser(signals []incident.Signal) map[string]bool {
 }
 
 // changed compares findings with the cases that are kept, and returns the cases
-// that must be written.
-func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding, now time.Time) ([]Case, error) {
+// that must be written. From is since when nodes were read that were not read
+// whole.
+func (l *Live) changed(ctx context.Context, about map[string]incident.Principal, before map[string]bool, findings []incident.Finding, from map[string]time.Time, now time.Time) ([]Case, error) {
 	subjects := map[string]bool{}
 	for key := range about {
 		subjects[key] = true
@@ -330,6 +330,7 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 	}
 	var out []Case
 	for _, f := range findings {
+		f = l.continued(f, kept, from)
 		have, was := kept[f.ID]
 		delete(kept, f.ID)
 		c := Case{Finding: f, Version: have.Version, Due: l.due(f), Supersedes: have.Supersedes}
@@ -338,7 +339,7 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(kept)) {
-		if c := kept[id]; c.SupersededBy == "" && !l.forgotten(c, now) {
+		if c := kept[id]; c.SupersededBy == "" && !l.forgotten(c, from, now) {
 			c.SupersededBy, c.SupersededBySubject = successor(c, findings)
 			c.Due = time.Time{}
 			out = append(out, c)
@@ -347,10 +348,33 @@ func (l *Live) changed(ctx context.Context, about map[string]incident.Principal,
 	return linked(out), nil
 }
 
-// forgotten reports whether a case is so old that its evidence may be gone: that
-// it is no longer found means nothing then.
-func (l *Live) forgotten(c Case, now time.Time) bool {
+// forgotten reports whether a case is so old that its evidence may be gone, or
+// was not read: that it is no longer found means nothing then.
+func (l *Live) forgotten(c Case, from map[string]time.Time, now time.Time) bool {
+	if at := from[nodeOf(c.Finding.Subject.Principal)]; c.Finding.FirstSeen.Before(at.Add(l.settings.Thresholds.Quiet)) && !at.IsZero() {
+		return true
+	}
 	return l.Retention > 0 && now.Sub(c.Finding.FirstSeen) > l.Retention-l.settings.Thresholds.Quiet
+}
+
+// continued is a finding under the id and with the beginning of the case that it
+// continues, where that began before what was read of its subject. Without it
+// an incident that outlasts what is read would be told again as another.
+func (l *Live) continued(f incident.Finding, kept map[string]Case, from map[string]time.Time) incident.Finding {
+	at, cut := from[nodeOf(f.Subject.Principal)]
+	if !cut {
+		return f
+	}
+	quiet := l.settings.Thresholds.Quiet
+	for _, id := range slices.Sorted(maps.Keys(kept)) {
+		c := kept[id]
+		old := c.Finding.FirstSeen.Before(at.Add(quiet)) && c.Finding.FirstSeen.Before(f.FirstSeen)
+		if old && c.SupersededBy == "" && c.Finding.Subject.Same(f.Subject.Principal) && !c.Finding.LastSeen.Add(quiet).Before(f.FirstSeen) {
+			f.ID, f.FirstSeen = c.Finding.ID, c.Finding.FirstSeen
+			return f
+		}
+	}
+	return f
 }
 
 // linked tells each case that stands in place of others which they are.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -98,6 +99,40 @@ func (m *Memory) Uses(_ context.Context, q Query) (Page[incident.Use], error) {
 	}
 	page.Capped = m.cappedUses(n)
 	return page, nil
+}
+
+// History returns what is filed under a node.
+func (m *Memory) History(ctx context.Context, node string, now time.Time) (History, error) {
+	q := Query{Node: node, Now: now, Limit: math.MaxInt}
+	signals, err := m.Signals(ctx, q)
+	if err != nil {
+		return History{}, err
+	}
+	uses, err := m.Uses(ctx, q)
+	if err != nil {
+		return History{}, err
+	}
+	h := History{Signals: signals.Items, Uses: uses.Items, Capped: append(signals.Capped, uses.Capped...)}
+	if most := m.limits.History; most > 0 && len(h.Signals) > most {
+		h.cut(most)
+		h.Capped = append(h.Capped, CappedHistory(node, h.From))
+	}
+	return h, nil
+}
+
+// cut leaves the newest whole hours that hold no more than so many signals, or
+// the last one.
+func (h *History) cut(most int) {
+	h.From = h.Signals[len(h.Signals)-1].Time.UTC().Truncate(time.Hour)
+	first := len(h.Signals) - most
+	if at := h.Signals[first].Time.UTC().Truncate(time.Hour); at.Before(h.From) {
+		h.From = at
+		if !h.Signals[first-1].Time.Before(at) {
+			h.From = at.Add(time.Hour) // not all of that hour fits
+		}
+	}
+	n := sort.Search(len(h.Signals), func(i int) bool { return !h.Signals[i].Time.Before(h.From) })
+	h.Signals = slices.Clone(h.Signals[n:])
 }
 
 // read returns a node, trimmed and sorted.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -70,6 +71,21 @@ type Page[T any] struct {
 	Next string
 }
 
+// History is what is filed under a node, whole or the newest part of it.
+type History struct {
+	Signals []incident.Signal // oldest first, each version of an event
+	Uses    []incident.Use    // in the order of their keys
+	// From is the hour before which signals were left out; zero if none were.
+	From time.Time
+	// Capped names the limits that were reached.
+	Capped []string
+}
+
+// CappedHistory names a history that was cut.
+func CappedHistory(node string, from time.Time) string {
+	return fmt.Sprintf("%s: the signals before %s were not read", node, from.UTC().Format(time.RFC3339))
+}
+
 // Outcome counts what a Put met. A use that is known already is no duplicate:
 // it is joined.
 type Outcome struct {
@@ -96,6 +112,9 @@ type Limits struct {
 	// Uses is how many uses are kept: those whose keys have the smallest
 	// hashes, which is a fair sample and the same one in any order.
 	Uses int
+	// History is about how many signals one reading of a node's history gives at
+	// most: the newest hours that hold no more, or the last one. Zero means all.
+	History int
 	// Retention is how long after it happened an item can be read; zero means
 	// for ever.
 	Retention time.Duration
@@ -108,10 +127,13 @@ func DefaultLimits() Limits {
 }
 
 // LiveLimits are those of a table in an account. What is older than 90 days is
-// no longer in CloudTrail's event history either.
+// no longer in CloudTrail's event history either. A history holds what a role
+// leaves in 90 days that gets a session every quarter of an hour, or a fleet's
+// of a few hundred in the last hours.
 func LiveLimits() Limits {
 	l := DefaultLimits()
 	l.Retention = 90 * 24 * time.Hour
+	l.History = 10_000
 	return l
 }
 

@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,6 +90,62 @@ func TestWritesPerEvent(t *testing.T) {
 				}
 			}
 			t.Logf("evidence and cases, per event: %s", p.per(n))
+		})
+	}
+}
+
+// TestReadsOfABusyRole holds a decision to a bounded number of reads, however
+// long the role's history is, and prints what it costs.
+func TestReadsOfABusyRole(t *testing.T) {
+	const most = 300 // signals in a history, to be quick
+	for _, test := range []struct {
+		name    string
+		history int // sessions in the 30 days before
+		reads   int
+	}{
+		{"a role without a history", 0, 8},
+		{"a role with one that is read whole", 250, 10},
+		{"a role with one that is not", 900, 40},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g, c := newGate(t)
+			limits := store.LiveLimits()
+			limits.History = most
+			s := dynamo.New(c, newTable(t, c), limits, nil)
+			sessions := issued(test.history)
+			for n := range sessions {
+				at := noon().Add(-30*24*time.Hour*time.Duration(n)/time.Duration(test.history) - time.Minute)
+				sessions[n].ID, sessions[n].Time = fmt.Sprint("session-", n), at
+				sessions[n].Issued.AccessKeyID, sessions[n].Issued.IssuedAt, sessions[n].Issued.ExpiresAt = fmt.Sprintf("ASIASESSION%09d", n), at, at.Add(time.Hour)
+			}
+			for batch := range slices.Chunk(sessions, 100) {
+				if err := s.Commit(t.Context(), store.Commit{Signals: batch}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := &prices{}
+			g.mu.Lock()
+			g.see = p.see
+			g.mu.Unlock()
+			live := detect.NewLive(s, s, incident.DefaultSettings())
+			failures := fleet(100)
+			for _, one := range [][]incident.Signal{failures[:1], failures[1:]} {
+				*p = prices{}
+				if err := live.Handle(t.Context(), one, nil, noon().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%d failures in a batch, altogether: %s", len(one), p.per(1))
+				if len(one) == 1 && p.readRequests > test.reads {
+					t.Errorf("a failure costs %d reads, want at most %d", p.readRequests, test.reads)
+				}
+			}
+			cases, err := s.Cases(t.Context(), failures[0].Target.Key())
+			if err != nil || len(cases) == 0 {
+				t.Fatalf("%d findings, %v; want one", len(cases), err)
+			}
+			if capped := len(cases[0].Finding.Capped) > 0; capped != (test.history > most) {
+				t.Errorf("limits named: %v, with a history of %d", cases[0].Finding.Capped, test.history)
+			}
 		})
 	}
 }

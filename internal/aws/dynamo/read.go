@@ -16,7 +16,7 @@ import (
 
 // firstPage bounds what is read at once, since a flood is not read to its end.
 // Each page that follows may be twice as large.
-const firstPage = 250
+const firstPage = 1000
 
 // Items yields the items of a node in the order of their sort keys.
 func (t *table) Items(ctx context.Context, node, from, to string) iter.Seq2[filing.Item, error] {

@@ -23,6 +23,16 @@ type reading struct {
 	wanted int
 	read   int
 
+	// most ends the reading when so many signals were read, and sets over; 0
+	// never does.
+	most int
+	over bool
+
+	// withUses takes in the uses that lie behind the signals, too, as uses does.
+	withUses bool
+	now      time.Time
+	useItems []useItem
+
 	hour   string
 	counts map[incident.Kind]*tally // of the hour
 }
@@ -46,6 +56,12 @@ func (r *reading) signalsUntilFull(ctx context.Context, from, to string) (next s
 		if err != nil {
 			return "", err
 		}
+		if r.withUses && strings.HasPrefix(item.Sort, usePrefix) {
+			if err := r.takeUses(ctx, item); err != nil {
+				return "", err
+			}
+			continue
+		}
 		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, evidencePrefix) || item.Sort < from {
 			continue // of a reading of all nodes
 		}
@@ -62,7 +78,10 @@ func (r *reading) signalsUntilFull(ctx context.Context, from, to string) (next s
 		if _, err := r.into.Put(ctx, list, nil); err != nil {
 			return "", err
 		}
-		r.read += len(list)
+		if r.read += len(list); r.most > 0 && r.read > r.most {
+			r.over = true
+			return "", nil
+		}
 		if r.node != "" && r.full(list) {
 			kinds, _, _ := strings.Cut(rest, "/")
 			return evidencePrefix + hour + "/" + kinds + "0", nil
@@ -143,6 +162,7 @@ func (t *tally) full(n int, first time.Time) bool {
 // had passed its retention at now takes no part, whether or not the database has
 // dropped it.
 func (r *reading) uses(ctx context.Context, now time.Time) (items []useItem, err error) {
+	r.now = now
 	for item, err := range r.table.Items(ctx, nodeName(r.node), usePrefix, useEnd) {
 		if err != nil {
 			return nil, err
@@ -150,16 +170,22 @@ func (r *reading) uses(ctx context.Context, now time.Time) (items []useItem, err
 		if item.Kind() != Evidence || !strings.HasPrefix(item.Sort, usePrefix) {
 			continue // of a reading of all nodes
 		}
-		list, err := decodeUses(item.Data)
-		if err != nil {
-			return nil, err
-		}
-		// What is tidied is not what this clock takes for expired.
-		items = append(items, useItem{item.Sort, slices.Clone(list)})
-		list = slices.DeleteFunc(list, func(u incident.Use) bool { return r.limits.Expired(u.Last, now) })
-		if _, err := r.into.Put(ctx, nil, list); err != nil {
+		if err := r.takeUses(ctx, item); err != nil {
 			return nil, err
 		}
 	}
-	return items, nil
+	return r.useItems, nil
+}
+
+// takeUses takes in an item of uses.
+func (r *reading) takeUses(ctx context.Context, item Item) error {
+	list, err := decodeUses(item.Data)
+	if err != nil {
+		return err
+	}
+	// What is tidied is not what this clock takes for expired.
+	r.useItems = append(r.useItems, useItem{item.Sort, slices.Clone(list)})
+	list = slices.DeleteFunc(list, func(u incident.Use) bool { return r.limits.Expired(u.Last, r.now) })
+	_, err = r.into.Put(ctx, nil, list)
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/trailverdict/trailverdict/internal/detect"
@@ -53,6 +54,9 @@ func Run(t *testing.T, open Open) {
 		"times of any year and zone can be kept":                 times,
 		"order, duplicates and batches change nothing":           anyOrder,
 		"what was read may be kept and changed":                  aliasing,
+		"a history is what the pages hold":                       history,
+		"a long history is its newest hours, and says so":        longHistory,
+		"a history leaves out what is past its retention":        historyRetention,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -401,6 +405,105 @@ func manyUses(t *testing.T, open Open) {
 	}
 }
 
+func historyOf(t tb, s Store, node string, now time.Time) store.History {
+	t.Helper()
+	h, err := s.History(context.Background(), node, now)
+	if err != nil {
+		t.Fatalf("History(%q) = %v", node, err)
+	}
+	return h
+}
+
+func history(t *testing.T, open Open) {
+	limits := store.DefaultLimits()
+	limits.SignalsPerHour, limits.History = 3, 20
+	s := open(t, limits)
+	change := incident.Signal{ID: "change", Account: ours, Time: noon().Add(30 * time.Hour), Kind: incident.TrustChanged, Target: role(ours, "api")}
+	put(t, s, []incident.Signal{change, failure("1", 0, "api", "ASIAAPI"), failure("2", time.Minute, "other", "")}, []incident.Use{call("a", 0, "api", "s3"), call("b", 0, "other", "s3")})
+	for i := range 10 { // more than an hour holds, less than a history does
+		put(t, s, []incident.Signal{failure(fmt.Sprint("x", i), time.Duration(i)*time.Second+2*time.Hour, "api", "")}, []incident.Use{call(fmt.Sprint(i), 0, "api", "sqs")})
+	}
+	for _, n := range []string{node("api"), node("other"), lineage.KeyNode("ASIAAPI"), node("nobody")} {
+		h := historyOf(t, s, n, noon().Add(40*time.Hour))
+		q := store.Query{Node: n}
+		_, capped := pages(t, q, s.Signals)
+		if d := cmp.Diff(signals(t, s, q), h.Signals, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("signals of %s (-pages +history): %s", n, d)
+		}
+		if d := cmp.Diff(uses(t, s, q), h.Uses, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("uses of %s (-pages +history): %s", n, d)
+		}
+		if !h.From.IsZero() || !slices.Equal(capped, h.Capped) {
+			t.Errorf("history of %s from %s with limits %v, want all of it, with %v", n, h.From, h.Capped, capped)
+		}
+	}
+}
+
+// longHistory has a busy week behind it, a quiet day, and a busy hour.
+func longHistory(t *testing.T, open Open) {
+	for name, test := range map[string]struct {
+		most, lastHour int
+	}{
+		"room for everything":      {1000, 10},
+		"room for some days":       {90, 10},
+		"room for some hours":      {15, 10},
+		"no room for the last one": {5, 10},
+		"nothing in the last one":  {90, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limits := store.DefaultLimits()
+			limits.History = test.most
+			s := open(t, limits)
+			var batch []incident.Signal
+			for i := range 7 * 24 {
+				batch = append(batch, failure(fmt.Sprint("week-", i), -time.Duration(i+1)*time.Hour, "api", ""))
+			}
+			for i := range test.lastHour {
+				batch = append(batch, failure(fmt.Sprint("now-", i), time.Duration(i)*time.Minute, "api", ""))
+			}
+			for part := range slices.Chunk(batch, 20) {
+				put(t, s, part, nil)
+			}
+			put(t, s, nil, []incident.Use{call("a", -100*time.Hour, "api", "s3")})
+			h := historyOf(t, s, node("api"), noon().Add(30*time.Minute))
+			if len(h.Uses) != 1 {
+				t.Errorf("%d uses, want the one that there is", len(h.Uses))
+			}
+			if want := signals(t, s, store.Query{Node: node("api"), Since: h.From}); cmp.Diff(want, h.Signals, cmpopts.EquateEmpty()) != "" {
+				t.Errorf("%d signals since %s, want %d", len(h.Signals), h.From, len(want))
+			}
+			if len(batch) <= test.most {
+				if !h.From.IsZero() || len(h.Capped) > 0 {
+					t.Errorf("from %s with limits %v, want all of it", h.From, h.Capped)
+				}
+				return
+			}
+			lastHour := noon()
+			if test.lastHour == 0 {
+				lastHour = noon().Add(-time.Hour)
+			}
+			if h.From.IsZero() || h.From.After(lastHour) || !h.From.Equal(h.From.Truncate(time.Hour)) || len(h.Capped) != 1 {
+				t.Errorf("from %s with limits %v, want whole hours, the last one at least, and a limit named", h.From, h.Capped)
+			}
+			if n := len(h.Signals); n > test.most && h.From.Before(lastHour.Add(-time.Hour)) || n == 0 {
+				t.Errorf("%d signals, want at most %d", n, test.most)
+			}
+		})
+	}
+}
+
+func historyRetention(t *testing.T, open Open) {
+	limits := store.DefaultLimits()
+	limits.Retention = 24 * time.Hour
+	s := open(t, limits)
+	put(t, s, []incident.Signal{failure("1", 0, "api", ""), failure("2", time.Hour, "api", "")}, []incident.Use{call("a", 0, "api", "s3"), call("c", time.Hour, "api", "sqs")})
+	h := historyOf(t, s, node("api"), noon().Add(24*time.Hour))
+	wantIDs(t, h.Signals, "2")
+	if len(h.Uses) != 1 || h.Uses[0].Service != "sqs" {
+		t.Errorf("uses = %v, want the one of sqs", h.Uses)
+	}
+}
+
 func times(t *testing.T, open Open) {
 	s := open(t, store.DefaultLimits())
 	var list []incident.Signal
@@ -454,6 +557,15 @@ func compareStores(r *rapid.T, a, b Store, q store.Query) {
 	y, yCapped := pages(r, q, b.Signals)
 	if d := cmp.Diff(store.Resolve(slices.Concat(x...)), store.Resolve(slices.Concat(y...))); d != "" {
 		r.Fatalf("signals of %q depend on the order: %s", q.Node, d)
+	}
+	if q.Node != "" {
+		xh, yh := historyOf(r, a, q.Node, noon()), historyOf(r, b, q.Node, noon())
+		if d := cmp.Diff(store.Resolve(xh.Signals), store.Resolve(yh.Signals)); d != "" {
+			r.Fatalf("the history of %q depends on the order: %s", q.Node, d)
+		}
+		if d := cmp.Diff(xh.Uses, yh.Uses); d != "" {
+			r.Fatalf("the history of %q depends on the order: %s", q.Node, d)
+		}
 	}
 	xu, xuCapped := pages(r, q, a.Uses)
 	yu, yuCapped := pages(r, q, b.Uses)
@@ -536,6 +648,14 @@ func (b *Broken) Signals(ctx context.Context, q store.Query) (store.Page[inciden
 		return store.Page[incident.Signal]{}, err
 	}
 	return b.Store.Signals(ctx, q)
+}
+
+// History reads, or fails.
+func (b *Broken) History(ctx context.Context, node string, now time.Time) (store.History, error) {
+	if err := b.fail(); err != nil {
+		return store.History{}, err
+	}
+	return b.Store.History(ctx, node, now)
 }
 
 // Uses reads, or fails.
