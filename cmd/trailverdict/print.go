@@ -18,7 +18,7 @@ import (
 // print writes the findings that are to be shown.
 func (p *program) print(w io.Writer, d decision, o replayOptions) error {
 	write := p.writer(w, o)
-	printed := 0
+	printed, batch := 0, []incident.Finding(nil)
 	for _, f := range inOrder(d.shown, o) {
 		suppression, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
 		if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
@@ -28,6 +28,10 @@ func (p *program) print(w io.Writer, d decision, o replayOptions) error {
 			if _, err := fmt.Fprintf(w, "\n%s\n\n", strings.Repeat("─", 80)); err != nil {
 				return fmt.Errorf("write finding: %w", err)
 			}
+		}
+		if o.format.value == "asff" {
+			batch = append(batch, f)
+			continue
 		}
 		if !suppressed {
 			suppression = incident.Suppression{}
@@ -40,7 +44,16 @@ func (p *program) print(w io.Writer, d decision, o replayOptions) error {
 		_, err := fmt.Fprintf(w, "No findings at severity %s or above.\n", o.minSeverity)
 		return err
 	}
-	return nil
+	return p.printBatches(w, batch)
+}
+
+// printBatches writes findings as Security Hub imports them.
+func (p *program) printBatches(w io.Writer, findings []incident.Finding) error {
+	leftOut, err := render.ASFF(w, findings, version())
+	if leftOut > 0 {
+		_, _ = fmt.Fprintf(p.stderr, "%s left out: Security Hub imports only what belongs to a known account\n", count(leftOut, "finding"))
+	}
+	return err
 }
 
 // inOrder puts the gravest findings first for people. For programs they stay in

@@ -30,7 +30,7 @@ type replayOptions struct {
 }
 
 func (p *program) replayCommand() *cobra.Command {
-	o := replayOptions{format: newChoice("text", "json", "ocsf"), minSeverity: severity{incident.Low}}
+	o := replayOptions{format: newChoice("text", "json", "ocsf", "asff"), minSeverity: severity{incident.Low}}
 	cmd := &cobra.Command{
 		Use:   "replay [flags] PATH…",
 		Short: "Run the detector over recorded events",
@@ -50,6 +50,9 @@ that your clients saw, or their logs, to have them explained.
 Findings go to standard output, a summary of what was read, skipped and not
 visible to standard error. The same events give the same findings, whatever
 their order and however often they are repeated.
+
+  text  for people                json  one object a line (trailverdict schema)
+  ocsf  Detection Finding         asff  batches for Security Hub, one a line
 
 Exit status: 0 no compromise, 3 at least one compromise (whatever --min-severity
 hides; suppressed findings do not count), 2 usage, a missing path or a bad

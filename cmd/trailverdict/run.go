@@ -91,7 +91,10 @@ It needs no AWS account and sends nothing anywhere.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
-	root.AddCommand(p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.costCommand(), p.versionCommand())
+	root.AddCommand(
+		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(),
+		p.costCommand(), p.versionCommand(),
+	)
 	return root
 }
 

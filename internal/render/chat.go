@@ -25,6 +25,7 @@ const (
 	chatSteps    = 4
 	chatEvidence = 5
 	chatRelated  = 10
+	chatLinks    = 2
 )
 
 // How much of the description its parts may take.
@@ -132,6 +133,10 @@ func chatText(f incident.Finding, n Note) string {
 	}
 	if f.BlastRadius != nil {
 		lines = append(lines, "", "Reach: "+markdownWithin(reach(*f.BlastRadius), chatSentence))
+	}
+	links := Links(f)
+	for _, l := range links[:min(len(links), chatLinks)] {
+		lines = append(lines, "", markdownWithin(l.Title, chatFact), l.URL)
 	}
 	return linesWithin(lines, chatDescription)
 }

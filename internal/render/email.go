@@ -69,6 +69,7 @@ func Email(w io.Writer, f incident.Finding, n Note) error {
 	m.evidence("What spoke against it", f.CounterEvidence)
 	m.known(f)
 	m.list("What would change the verdict", "- ", wouldChange(f)...)
+	m.links(Links(f))
 	m.identity(f)
 	if _, err := io.WriteString(w, m.String()); err != nil {
 		return fmt.Errorf("write mail: %w", err)
@@ -189,6 +190,17 @@ func (m *mail) known(f incident.Finding) {
 	}
 	if f.BlastRadius != nil {
 		m.list("Reach", "", reach(*f.BlastRadius))
+	}
+}
+
+// links stand whole, so that a mail program makes them something to follow.
+func (m *mail) links(links []Link) {
+	for n, l := range links {
+		if n == 0 {
+			m.section("Where to look")
+		}
+		m.paragraph("", l.Title)
+		m.WriteString(l.URL + "\n")
 	}
 }
 

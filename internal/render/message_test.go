@@ -73,13 +73,29 @@ func TestMessagesGolden(t *testing.T) {
 	for name, m := range messages() {
 		t.Run(name, func(t *testing.T) {
 			golden(t, "email-"+name+".txt", []byte("Subject: "+EmailSubject(m.f, m.n)+"\n\n"+written(t, Email, m.f, m.n)))
-			var b bytes.Buffer
-			if err := json.Indent(&b, []byte(written(t, Chat, m.f, m.n)), "", "  "); err != nil {
-				t.Fatal(err)
+			golden(t, "chat-"+name+".json", indented(t, written(t, Chat, m.f, m.n)))
+			golden(t, "text-"+name+".txt", []byte(written(t, func(w io.Writer, f incident.Finding, _ Note) error { return Text(w, f, TextOptions{Verbose: true}) }, m.f, m.n)))
+			for form, write := range map[string]func(io.Writer, incident.Finding, Note) error{
+				"finding": func(w io.Writer, f incident.Finding, _ Note) error { return JSON(w, f) },
+				"ocsf":    func(w io.Writer, f incident.Finding, _ Note) error { return OCSF(w, f, "1.2.3") },
+				"asff": func(w io.Writer, f incident.Finding, _ Note) error {
+					_, err := ASFF(w, []incident.Finding{f}, "1.2.3")
+					return err
+				},
+			} {
+				golden(t, form+"-"+name+".json", indented(t, written(t, write, m.f, m.n)))
 			}
-			golden(t, "chat-"+name+".json", b.Bytes())
 		})
 	}
+}
+
+func indented(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(text), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func written(t interface{ Fatal(...any) }, write func(io.Writer, incident.Finding, Note) error, f incident.Finding, n Note) string {
@@ -106,8 +122,8 @@ func draw(t *rapid.T) (incident.Finding, Note) {
 	f.Subject.Name, f.Subject.ARN, f.Summary, f.Region = evil, evil, "Role "+evil+" is used.", evil
 	f.Subject.AccessKeyIDs, f.Subject.Workloads = []string{evil}, []string{evil}
 	f.NextSteps, f.WouldChange = []string{"Look at " + evil, "Do: `aws iam x --name " + evil + "`"}, []string{evil}
-	f.Evidence = []incident.Evidence{{EventID: evil, Fact: evil, Time: at("10:00:00")}}
-	f.CounterEvidence = []incident.Evidence{{EventID: evil, Fact: evil, Time: at("11:00:00")}}
+	f.Evidence = []incident.Evidence{{EventID: evil, Signal: incident.CallDenied, Fact: evil, Time: at("10:00:00")}}
+	f.CounterEvidence = []incident.Evidence{{EventID: evil, Signal: incident.CallDenied, Fact: evil, Time: at("11:00:00")}}
 	f.BlastRadius = &incident.BlastRadius{Principals: []string{evil}}
 	return f, Note{News: evil}
 }
@@ -124,7 +140,7 @@ func TestMailFitsWhateverItSays(t *testing.T) {
 				r.Fatalf("subject holds %q: %q", c, subject)
 			}
 		}
-		for line := range strings.Lines(written(r, Email, f, n)) {
+		for line := range strings.Lines(withoutLinks(written(r, Email, f, n), f)) {
 			if w := utf8.RuneCountInString(strings.TrimRight(line, "\n")); w > mailWidth {
 				r.Fatalf("%d columns: %s", w, line)
 			}
@@ -215,9 +231,18 @@ func TestChatStaysWithinTheSchema(t *testing.T) {
 			within("context", s, 250)
 		}
 		for _, s := range append([]string{m.Content.Title, m.Content.Description}, m.Content.NextSteps...) {
-			inert(r, s)
+			inert(r, withoutLinks(s, f))
 		}
 	})
+}
+
+// withoutLinks is a text without those links to the console that are ours.
+func withoutLinks(s string, f incident.Finding) string {
+	for _, l := range Links(f) {
+		s = strings.ReplaceAll("\n"+s+"\n", "\n"+l.URL+"\n", "\n\n")
+		s = s[1 : len(s)-1]
+	}
+	return s
 }
 
 // inert fails if a chat could take a part of s for markup, a link or a mention.

@@ -89,6 +89,7 @@ type ocsfInfo struct {
 	UID           string       `json:"uid"`
 	Title         string       `json:"title"`
 	Desc          string       `json:"desc"`
+	SrcURL        string       `json:"src_url,omitempty"`
 	FirstSeenTime int64        `json:"first_seen_time,omitempty"`
 	LastSeenTime  int64        `json:"last_seen_time,omitempty"`
 	Types         []string     `json:"types"`
@@ -157,6 +158,7 @@ type ocsfUnmapped struct {
 	Verdict     string       `json:"verdict"`
 	Cause       string       `json:"cause"`
 	Status      string       `json:"status"`
+	Links       []string     `json:"links,omitempty"`
 	WouldChange []string     `json:"wouldChange"`
 	Interval    *interval    `json:"interval,omitempty"`
 	BlastRadius *blastRadius `json:"blastRadius,omitempty"`
@@ -204,6 +206,7 @@ func ocsf(f incident.Finding, productVersion string) ocsfFinding {
 		Remediation: ocsfSteps(f.NextSteps),
 		Unmapped: ocsfUnmapped{
 			Verdict: string(f.Verdict), Cause: string(f.Cause), Status: string(f.Status),
+			Links:       urls(Links(f)),
 			WouldChange: list(wouldChange(f)),
 			Interval:    wireInterval(f.Interval), BlastRadius: wireBlastRadius(f.BlastRadius),
 		},
@@ -274,6 +277,9 @@ func ocsfFindingInfo(f incident.Finding) ocsfInfo {
 		LastSeenTime:  millis(f.LastSeen),
 		Types:         []string{string(f.Verdict) + "/" + string(f.Cause)},
 		Analytic:      ocsfAnalytic{TypeID: 1, Type: "Rule", Name: strings.ReplaceAll(string(f.Cause), "_", " "), UID: string(f.Cause)},
+	}
+	if links := Links(f); len(links) > 0 {
+		info.SrcURL = links[0].URL
 	}
 	for _, id := range f.ATTACK {
 		technique, _, sub := strings.Cut(id, ".")

@@ -119,16 +119,11 @@ func hostile() incident.Finding {
 func TestGolden(t *testing.T) {
 	suppression := incident.Suppression{Until: at("00:00:00").Add(48 * time.Hour), Reason: "the partner's onboarding is known"}
 	for name, write := range map[string]func(io.Writer) error{
-		"opened.txt":         func(w io.Writer) error { return Text(w, opened(), TextOptions{}) },
-		"opened-verbose.txt": func(w io.Writer) error { return Text(w, opened(), TextOptions{Verbose: true}) },
-		"opened-color.txt":   func(w io.Writer) error { return Text(w, opened(), TextOptions{Color: true}) },
-		"suppressed.txt":     func(w io.Writer) error { return Text(w, quiet(), TextOptions{Suppression: &suppression}) },
-		"refresh.txt":        func(w io.Writer) error { return Text(w, refresh(), TextOptions{}) },
-		"hostile.txt":        func(w io.Writer) error { return Text(w, hostile(), TextOptions{Verbose: true}) },
-		"findings.ndjson":    each(JSON, opened(), refresh(), quiet(), hostile()),
-		"findings.ocsf.ndjson": each(func(w io.Writer, f incident.Finding) error {
-			return OCSF(w, f, "1.2.3")
-		}, opened(), refresh(), quiet(), hostile()),
+		"opened.txt":       func(w io.Writer) error { return Text(w, opened(), TextOptions{}) },
+		"opened-color.txt": func(w io.Writer) error { return Text(w, opened(), TextOptions{Color: true}) },
+		"suppressed.txt":   func(w io.Writer) error { return Text(w, quiet(), TextOptions{Suppression: &suppression}) },
+		"refresh.txt":      func(w io.Writer) error { return Text(w, refresh(), TextOptions{}) },
+		"findings.ndjson":  each(JSON, opened(), refresh(), quiet(), hostile()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -176,8 +171,8 @@ func TestTextFitsEightyColumns(t *testing.T) {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(b.String()) {
-				// A command stays in one piece, so that it can be copied.
-				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && !strings.Contains(line, "`") {
+				// Commands and links stay in one piece, so that they can be copied.
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && !strings.Contains(line, "`") && !strings.HasPrefix(line, "      https://") {
 					t.Errorf("%d columns: %s", n, line)
 				}
 			}
@@ -271,6 +266,7 @@ func TestNothingHarmfulComesOut(t *testing.T) {
 			"text": func(w io.Writer) error { return Text(w, f, TextOptions{Verbose: true}) },
 			"json": each(JSON, f),
 			"ocsf": func(w io.Writer) error { return OCSF(w, f, evil) },
+			"asff": func(w io.Writer) error { _, err := ASFF(w, []incident.Finding{f}, evil); return err },
 		} {
 			var b bytes.Buffer
 			if err := write(&b); err != nil {
@@ -316,6 +312,7 @@ func TestErrorsOfTheWriterComeBack(t *testing.T) {
 		"text": Text(failing{}, quiet(), TextOptions{}),
 		"json": JSON(failing{}, quiet()),
 		"ocsf": OCSF(failing{}, quiet(), ""),
+		"asff": func() error { _, err := ASFF(failing{}, []incident.Finding{opened()}, ""); return err }(),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error from a writer that fails", name)

@@ -47,6 +47,7 @@ func Text(w io.Writer, f incident.Finding, o TextOptions) error {
 	t.known(f)
 	if o.Verbose {
 		t.list("What would change the verdict", wouldChange(f))
+		t.links(Links(f))
 	} else if len(f.Capped) > 0 {
 		t.section("Not all evidence could be weighed; -v says what was left out")
 	}
@@ -241,6 +242,17 @@ func (t *text) list(title string, items []string) {
 	t.section(title)
 	for _, s := range items {
 		t.paragraph("    - ", s)
+	}
+}
+
+// links stand whole, so that they can be followed.
+func (t *text) links(links []Link) {
+	for n, l := range links {
+		if n == 0 {
+			t.section("Where to look")
+		}
+		t.paragraph("    ", l.Title)
+		t.WriteString("      " + l.URL + "\n")
 	}
 }
 
