@@ -227,9 +227,13 @@ func (r *contextReader) check(o *options) {
 		o.operators = o.emails
 	}
 	o.config = config.Default()
-	if o.configFile == "" {
-		return
+	if o.configFile != "" {
+		r.load(o)
 	}
+	r.checkLogGroups(o)
+}
+
+func (r *contextReader) load(o *options) {
 	text, err := os.ReadFile(o.configFile)
 	if err != nil {
 		r.problem("config", "%v", err)
@@ -237,5 +241,24 @@ func (r *contextReader) check(o *options) {
 	}
 	if o.config, err = file.Load(o.configFile, text); err != nil {
 		r.problem("config", "%v", err)
+	}
+}
+
+// maxGroups is how many log groups may start intake: each is a statement of some
+// 500 characters in its policy, for which Lambda has 20,480.
+const maxGroups = 40
+
+// checkLogGroups reports log groups that cannot be searched. That others have
+// taken both of the subscription filters that a group may have, only the account
+// knows.
+func (r *contextReader) checkLogGroups(o *options) {
+	wanted := o.wantedLogGroups()
+	if len(wanted) > maxGroups {
+		r.problem("log-groups", "%d log groups are to be searched, those of the configuration included, and Lambda lets %d start a function", len(wanted), maxGroups)
+	}
+	for _, group := range wanted {
+		if strings.HasPrefix(group, o.name+"-") {
+			r.problem("log-groups", "%s is one of the detector's own: each of its lines would make another", group)
+		}
 	}
 }

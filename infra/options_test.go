@@ -29,6 +29,9 @@ func TestBadContextIsNamed(t *testing.T) {
 		"a bus by its name":            {"soc-bus", "findings", "context trailverdict:soc-bus: expected the ARN of an event bus"},
 		"a bus of another partition":   {"soc-bus", "arn:aws-cn:events:cn-north-1:999988887777:event-bus/x", "context trailverdict:soc-bus: the bus is not in the partition aws"},
 		"a log group with a star":      {"log-groups", "/aws/*", "context trailverdict:log-groups: expected names of log groups"},
+		"a log group given twice":      {"log-groups", "/app/a,/app/a", `context trailverdict:log-groups: "/app/a" is given twice`},
+		"a log group of our own":       {"log-groups", "trailverdict-DetectLogs-1ABC", "context trailverdict:log-groups: trailverdict-DetectLogs-1ABC is one of the detector's own"},
+		"too many log groups":          {"log-groups", groups(41), "context trailverdict:log-groups: 41 log groups are to be searched"},
 		"yes in place of on":           {"dashboard", "yes", `context trailverdict:dashboard: expected one of off, on, got "yes"`},
 		"days that Logs does not know": {"log-days", "31", "context trailverdict:log-days: expected a number of days"},
 		"a link for ever":              {"report-link-hours", "169", "context trailverdict:report-link-hours: expected hours from 1 to 168"},
@@ -41,6 +44,21 @@ func TestBadContextIsNamed(t *testing.T) {
 				t.Errorf("readOptions() = %v, want %q in it", err, tt.want)
 			}
 		})
+	}
+}
+
+// groups are the names of so many log groups.
+func groups(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf("/app/%d", i))
+	}
+	return strings.Join(list, ",")
+}
+
+func TestManyLogGroups(t *testing.T) {
+	if _, err := readOptions(map[string]any{prefix + "log-groups": groups(maxGroups)}); err != nil {
+		t.Errorf("as many as Lambda allows: %v", err)
 	}
 }
 

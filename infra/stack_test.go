@@ -535,7 +535,11 @@ func TestLogGroupsAreSearched(t *testing.T) {
 	s := deployments["everything"](t)["tv"]
 	var groups []string
 	for id, r := range s.of("AWS::Logs::SubscriptionFilter") {
-		groups = append(groups, fmt.Sprint(r.Properties["LogGroupName"]))
+		name := fmt.Sprint(r.Properties["LogGroupName"])
+		if slices.Contains(groups, name) {
+			t.Errorf("%s takes a second of the two filters of %s", id, name)
+		}
+		groups = append(groups, name)
 		pattern := fmt.Sprint(r.Properties["FilterPattern"])
 		if len(pattern) > 1024 { // CloudWatch Logs' limit
 			t.Errorf("the pattern of %s has %d characters", id, len(pattern))
