@@ -98,7 +98,7 @@ func parts() []guarded {
 }
 
 // pattern takes the calls that succeeded on the parts of a stack.
-func (g guarded) pattern(stack string) map[string]any {
+func (g guarded) pattern(stack string, set bool) map[string]any {
 	detail := map[string]any{
 		"eventName": g.eventNames(),
 		"errorCode": []any{map[string]any{"exists": false}},
@@ -106,7 +106,7 @@ func (g guarded) pattern(stack string) map[string]any {
 	if !g.byStack {
 		detail["sourceIPAddress"] = []any{map[string]any{"anything-but": "cloudformation.amazonaws.com"}}
 	}
-	switch alternatives := g.parameters(stack); len(alternatives) {
+	switch alternatives := g.parameters(stack, set); len(alternatives) {
 	case 0:
 	case 1:
 		detail["requestParameters"] = alternatives[0]
@@ -132,8 +132,9 @@ func (g guarded) eventNames() []any {
 }
 
 // parameters are the ways in which a call can name a part. CloudFormation begins
-// the names of all parts with the stack's.
-func (g guarded) parameters(stack string) []any {
+// the names of all parts with the stack's, or with as much of it as there is room
+// for where a StackSet has put an id into it.
+func (g guarded) parameters(stack string, set bool) []any {
 	fields := map[string][]any{}
 	var order []string
 	add := func(name string, tests ...any) {
@@ -142,19 +143,23 @@ func (g guarded) parameters(stack string) []any {
 		}
 		fields[name] = append(fields[name], tests...)
 	}
-	named, end := beginning(stack+"-"), "-*"
+	begin := stack + "-"
+	if set {
+		begin = begin[:min(len(begin), leastNames)]
+	}
+	named, ending := beginning(begin), begin+"*"
 	switch {
-	case g.whole:
-		named, end = []any{stack}, "/*"
+	case g.whole && !set:
+		named, ending = []any{stack}, stack+"/*"
 	case g.source == "s3":
-		named = beginning(strings.ToLower(stack) + "-")
+		named = beginning(strings.ToLower(begin))
 	}
 	for _, name := range g.names {
 		add(name, named...)
 	}
 	for _, name := range g.arns {
 		for _, separator := range g.separators {
-			add(name, map[string]any{"wildcard": "*" + separator + stack + end})
+			add(name, map[string]any{"wildcard": "*" + separator + ending})
 		}
 	}
 	var alternatives []any
@@ -194,7 +199,7 @@ func newWatch(app awscdk.App, h *home) {
 	}
 	topic := newTopic(stack, o, watch, key)
 	subscribeOperators(stack, o, watch, topic)
-	guard(stack, "", o.name, h.dead, toPeople(stack, o, topic))
+	guard(stack, o, "", o.name, h.dead, toPeople(stack, o, topic))
 	addAlarm(stack, deadLettersAlarm(h.dead), topic, h.topics[operations])
 	awscdk.NewCfnOutput(stack, jsii.String("WatchTopicArn"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Attacks on the detector's parts"), Value: topic.TopicArn(),
@@ -207,15 +212,15 @@ func (o options) watchName() string { return o.name + "-watch" }
 
 // addGuard makes the home stack watch the watching one.
 func addGuard(h *home) {
-	guard(h.Stack, "Watch", h.o.watchName(), h.dead, toPeople(h.Stack, h.o, h.topics[operations]), "Rules", "Topics", "Stacks")
+	guard(h.Stack, h.o, "Watch", h.o.watchName(), h.dead, toPeople(h.Stack, h.o, h.topics[operations]), "Rules", "Topics", "Stacks")
 }
 
 // guard adds rules to a stack that see harm done to the parts of another, or to
 // those kinds of them that are named.
-func guard(stack awscdk.Stack, prefix, other string, dead awssqs.IQueue, to []target, kinds ...string) {
+func guard(stack awscdk.Stack, o options, prefix, other string, dead awssqs.IQueue, to []target, kinds ...string) {
 	for _, g := range parts() {
 		if len(kinds) == 0 || slices.Contains(kinds, g.name) {
-			ruleOf(stack, prefix+g.name, "Harm done to "+other+": "+g.name, "ENABLED", g.pattern(other), dead, to...)
+			ruleOf(stack, prefix+g.name, "Harm done to "+other+": "+g.name, "ENABLED", g.pattern(other, o.stackSet), dead, to...)
 		}
 	}
 }

@@ -82,7 +82,10 @@ func newStack(app awscdk.App, o options, id, name, region, description string) a
 	props := &awscdk.StackProps{
 		StackName:   jsii.String(name),
 		Description: jsii.String(description),
-		Env:         &awscdk.Environment{Region: jsii.String(region)},
+		Env:         &awscdk.Environment{},
+	}
+	if region != anyRegion {
+		props.Env.Region = jsii.String(region)
 	}
 	if o.account != "" {
 		props.Env.Account = jsii.String(o.account)

@@ -154,6 +154,9 @@ func synthesise(app awscdk.App, context map[string]any, zips string) error {
 		return err
 	}
 	o.zips = zips
+	if o.stackSet && zips == "" {
+		return fmt.Errorf("context %sstack-set: the CDK deploys no StackSets; write templates with make template", prefix)
+	}
 	code, err := stage(o)
 	if err != nil {
 		return err
@@ -164,7 +167,7 @@ func synthesise(app awscdk.App, context map[string]any, zips string) error {
 		return err
 	}
 	newWatch(app, h)
-	for _, region := range o.regions {
+	for _, region := range o.forwarders() {
 		if err := newForwarder(app, o, region); err != nil {
 			return err
 		}

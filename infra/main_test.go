@@ -93,6 +93,7 @@ type resource struct {
 	Type           string
 	Properties     map[string]any
 	DeletionPolicy string
+	Condition      string
 	Metadata       map[string]any
 }
 
@@ -105,7 +106,11 @@ func synth(t *testing.T, more map[string]any) (stacks map[string]template, warni
 	out := t.TempDir()
 	context := contextOf(t, more)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), Context: &context})
-	if err := synthesise(app, context, ""); err != nil {
+	zips := ""
+	if context[prefix+"stack-set"] == "on" {
+		zips = t.TempDir()
+	}
+	if err := synthesise(app, context, zips); err != nil {
 		t.Fatal(err)
 	}
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true)}), nil)

@@ -40,6 +40,7 @@ type options struct {
 	reserve         bool // concurrency, so that a flood cannot starve the account's other functions
 	logDays         float64
 	linkHours       string // for which the link in a report's mail works, at most
+	stackSet        bool   // templates for all accounts of an organization
 
 	zips string // the folder for the functions' archives, if the template is to do without the CDK
 }
@@ -72,6 +73,7 @@ func readOptions(context map[string]any) (options, error) {
 		keepData:        r.oneOf("data", "delete", "keep") == "keep",
 		reserve:         r.oneOf("reserved-concurrency", "on", "off") == "on",
 		logDays:         r.days("log-days", 30),
+		stackSet:        r.oneOf("stack-set", "off", "on") == "on",
 		linkHours:       r.text("report-link-hours", "12", linkForm, "hours from 1 to 168"),
 	}
 	r.unknown()
@@ -226,11 +228,37 @@ func (r *contextReader) check(o *options) {
 	if len(o.operators) == 0 {
 		o.operators = o.emails
 	}
+	if o.stackSet {
+		r.checkStackSet(o)
+	}
 	o.config = config.Default()
 	if o.configFile != "" {
 		r.load(o)
 	}
 	r.checkLogGroups(o)
+}
+
+// In an account that a StackSet deploys to, a stack's name is the StackSet's
+// between these and an id, and what CloudFormation makes of it to name a part is
+// cut off, at the earliest where it is here.
+const (
+	setPrefix  = "StackSet-"
+	leastNames = 25
+)
+
+// checkStackSet reports choices that are not the same in all accounts, and gives
+// the stacks the names that they have in these.
+func (r *contextReader) checkStackSet(o *options) {
+	if most := leastNames - len(setPrefix) - 1; len(o.name) > most {
+		r.problem("name", "expected at most %d characters, since the parts of a StackSet's stacks are known by it, got %q", most, o.name)
+	}
+	if o.account != "" {
+		r.problem("account", "a StackSet is for many accounts: leave it out")
+	}
+	if len(o.regions) > 0 {
+		r.problem("regions", "a StackSet's forwarder goes to the Regions that its instances are made in: leave it out")
+	}
+	o.name = setPrefix + o.name
 }
 
 func (r *contextReader) load(o *options) {

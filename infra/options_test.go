@@ -56,6 +56,20 @@ func groups(n int) string {
 	return strings.Join(list, ",")
 }
 
+func TestStackSetIsForAllAccounts(t *testing.T) {
+	_, err := readOptions(map[string]any{
+		prefix + "stack-set": "on", prefix + "name": "a-rather-long-name", prefix + "account": "111122223333", prefix + "regions": "eu-west-1",
+	})
+	for _, want := range []string{"trailverdict:name: expected at most 15 characters", "trailverdict:account: a StackSet is for many", "trailverdict:regions: a StackSet's forwarder"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("readOptions() = %v, want %q in it", err, want)
+		}
+	}
+	if o, err := readOptions(map[string]any{prefix + "stack-set": "on"}); err != nil || o.name != "StackSet-trailverdict" {
+		t.Errorf("the stacks are called %s, %v", o.name, err)
+	}
+}
+
 func TestManyLogGroups(t *testing.T) {
 	if _, err := readOptions(map[string]any{prefix + "log-groups": groups(maxGroups)}); err != nil {
 		t.Errorf("as many as Lambda allows: %v", err)

@@ -37,14 +37,20 @@ var everything = map[string]any{
 	prefix + "implicit-denials": "on",
 }
 
+// organization is a deployment by StackSets.
+var organization = map[string]any{
+	prefix + "stack-set": "on", prefix + "operators": "soc@example.com", prefix + "soc-bus": "arn:aws:events:us-east-1:999988887777:event-bus/findings",
+}
+
 var smallest = map[string]any{prefix + "email": "soc@example.com"}
 
 // Each deployment is synthesised once.
 var deployments = map[string]func(*testing.T) map[string]template{
-	"smallest":   once(smallest),
-	"everything": once(everything),
-	"China":      once(map[string]any{prefix + "partition": "aws-cn", prefix + "regions": "cn-northwest-1", prefix + "email": "soc@example.com", prefix + "trail": "create"}),
-	"GovCloud":   once(map[string]any{prefix + "partition": "aws-us-gov", prefix + "regions": "us-gov-east-1", prefix + "email": "soc@example.com", prefix + "keys": "own"}),
+	"smallest":     once(smallest),
+	"everything":   once(everything),
+	"organization": once(organization),
+	"China":        once(map[string]any{prefix + "partition": "aws-cn", prefix + "regions": "cn-northwest-1", prefix + "email": "soc@example.com", prefix + "trail": "create"}),
+	"GovCloud":     once(map[string]any{prefix + "partition": "aws-us-gov", prefix + "regions": "us-gov-east-1", prefix + "email": "soc@example.com", prefix + "keys": "own"}),
 }
 
 func once(more map[string]any) func(*testing.T) map[string]template {
@@ -74,7 +80,7 @@ func everyStack(t *testing.T, check func(t *testing.T, s template)) {
 }
 
 func TestGoldenTemplates(t *testing.T) {
-	for _, name := range []string{"smallest", "everything"} {
+	for _, name := range []string{"smallest", "everything", "organization"} {
 		for id, s := range deployments[name](t) {
 			golden := filepath.Join("testdata", name+"."+id+".json")
 			var indented bytes.Buffer
@@ -134,9 +140,10 @@ func TestSynthesisIsReproducible(t *testing.T) {
 
 func TestStacksOfADeployment(t *testing.T) {
 	for name, want := range map[string][]string{
-		"smallest":   {"trailverdict", "trailverdict-watch"},
-		"everything": {"tv", "tv-ap-southeast-2", "tv-eu-west-1", "tv-watch"},
-		"China":      {"trailverdict", "trailverdict-cn-northwest-1", "trailverdict-watch"},
+		"smallest":     {"trailverdict", "trailverdict-watch"},
+		"everything":   {"tv", "tv-ap-southeast-2", "tv-eu-west-1", "tv-watch"},
+		"organization": {"StackSet-trailverdict", "StackSet-trailverdict-forward", "StackSet-trailverdict-watch"},
+		"China":        {"trailverdict", "trailverdict-cn-northwest-1", "trailverdict-watch"},
 	} {
 		if got := slices.Sorted(maps.Keys(deployments[name](t))); !slices.Equal(got, want) {
 			t.Errorf("%s has the stacks %v, want %v", name, got, want)
@@ -722,6 +729,61 @@ func TestHarmIsSeen(t *testing.T) {
 				t.Errorf("the home stack sees it by %q, want %q", got, tt.second)
 			}
 		})
+	}
+}
+
+// TestHarmIsSeenInAllAccounts has the names that parts have in an account that a
+// StackSet deploys to: an id is in them, or is cut off.
+func TestHarmIsSeenInAllAccounts(t *testing.T) {
+	stacks := deployments["organization"](t)
+	const person = "198.51.100.7"
+	for name, tt := range map[string]struct {
+		event            []byte
+		watching, second string
+	}{
+		"a function is deleted":      {attack("lambda", "DeleteFunction20150331", `{"functionName":"StackSet-trailverdict-6f1-Detect5AA79D75-0aBcDeFgHiJk"}`, person), "Functions", ""},
+		"a queue is emptied":         {attack("sqs", "PurgeQueue", `{"queueUrl":"https://sqs.us-east-1.amazonaws.com/111122223333/StackSet-trailverdict-6f1c0000-1111-4222-8333-444455556666-Signals-abc"}`, person), "Queues", ""},
+		"reports are deleted":        {attack("s3", "PutBucketLifecycle", `{"bucketName":"stackset-trailverdict-6f1-reports-abc"}`, person), "Bucket", ""},
+		"a role is deleted":          {attack("iam", "DeleteRole", `{"roleName":"StackSet-trailverdict-for-ForwardRole-abc"}`, person), "RoleDeletions", ""},
+		"the stack is deleted":       {attack("cloudformation", "DeleteStack", `{"stackName":"StackSet-trailverdict-6f1c0000-1111-4222-8333-444455556666"}`, person), "Stacks", ""},
+		"it is deleted by its ARN":   {attack("cloudformation", "DeleteStack", `{"stackName":"arn:aws:cloudformation:us-east-1:111122223333:stack/StackSet-trailverdict-6f1c/7a"}`, person), "Stacks", ""},
+		"what watches is deleted":    {attack("cloudformation", "DeleteStack", `{"stackName":"StackSet-trailverdict-watch-6f1c0000-1111-4222-8333-444455556666"}`, person), "Stacks", "WatchStacks"},
+		"what watches is disabled":   {attack("events", "DisableRule", `{"name":"StackSet-trailverdict-wat-Trails-1ABC"}`, person), "Rules", "WatchRules"},
+		"the watching topic is gone": {attack("sns", "DeleteTopic", `{"topicArn":"arn:aws:sns:us-east-1:111122223333:StackSet-trailverdict-watch-6f1c-Watch-abc"}`, person), "Topics", "WatchTopics"},
+		"quiet: another StackSet":    {attack("cloudformation", "DeleteStack", `{"stackName":"StackSet-baseline-6f1c0000-1111-4222-8333-444455556666"}`, person), "", ""},
+		"quiet: a similar function":  {attack("lambda", "DeleteFunction20150331", `{"functionName":"StackSet-trailers-Detect"}`, person), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(takenBy(t, stacks["StackSet-trailverdict-watch"], "", tt.event), " "); got != tt.watching {
+				t.Errorf("the watching stack sees it by %q, want %q", got, tt.watching)
+			}
+			if got := strings.Join(takenBy(t, stacks["StackSet-trailverdict"], "Watch", tt.event), " "); got != tt.second {
+				t.Errorf("the home stack sees it by %q, want %q", got, tt.second)
+			}
+		})
+	}
+}
+
+// TestOneTemplateForAllAccounts looks for what belongs to one account or Region.
+func TestOneTemplateForAllAccounts(t *testing.T) {
+	for id, s := range deployments["organization"](t) {
+		if bytes.Contains(s.text, []byte("111122223333")) || bytes.Contains(s.text, []byte("cdk-hnb659fds")) {
+			t.Errorf("%s speaks of one account, or of the CDK's parts in it", id)
+		}
+		forwards := strings.HasSuffix(id, "-forward")
+		for rule, r := range s.of("AWS::Events::Rule") {
+			if (r.Condition == "IsNotHome") != forwards {
+				t.Errorf("%s: the rule %s has the condition %q", id, rule, r.Condition)
+			}
+		}
+		if forwards && bytes.Contains(s.text, []byte(`:sqs:us-`)) {
+			t.Errorf("%s speaks of a Region of its own", id)
+		}
+	}
+	for id, r := range deployments["organization"](t)["StackSet-trailverdict"].of("AWS::Lambda::Function") {
+		if bucket, _ := json.Marshal(asObject(r.Properties["Code"])["S3Bucket"]); string(bucket) != `{"Ref":"CodeBucket"}` {
+			t.Errorf("%s comes from the bucket %s", id, bucket)
+		}
 	}
 }
 
