@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type gate struct {
 	mu    sync.Mutex
 	count int
 	fault func(n int) trouble // n counts from 1
+	asked func(operation string)
 }
 
 // trouble is what happens to one request.
@@ -54,6 +56,10 @@ func newGate(t *testing.T, to string, fault func(n int) trouble) *gate {
 func (g *gate) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) {
 	g.mu.Lock()
 	g.count++
+	if g.asked != nil {
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		g.asked(operation)
+	}
 	tr := g.fault(g.count)
 	g.mu.Unlock()
 	if tr.before != nil {
