@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -58,11 +59,16 @@ func functions() []function {
 		},
 		{
 			name: "report", id: "Report", description: "Reports credentials that fail or renew at intervals",
-			seconds: 300, copies: 1, memory: 1024, // for all of a month's evidence
-			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic, config.EnvReportLink},
+			seconds: 300, copies: 1, memory: 512, // for the beats of everybody, and a day's failures
+			environment: []string{config.EnvTable, config.EnvReportBucket, config.EnvEmailTopic, config.EnvReportLink, config.EnvForwarded},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				// It reads reports by the links that it signs for people.
-				return []awsiam.PolicyStatement{h.useTable("Scan"), h.publish(mail), allow([]string{"s3:GetObject", "s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"})}
+				return []awsiam.PolicyStatement{
+					h.useTable("BatchGetItem", "Query", "UpdateItem"), h.queryIndexes(), h.publish(mail),
+					// It reads the last report, and others by the links that it signs.
+					allow([]string{"s3:GetObject", "s3:PutObject"}, []string{*h.reports.BucketArn() + "/*"}),
+					// Without this a report that is not there looks like one that may not be read.
+					allow([]string{"s3:ListBucket"}, []string{*h.reports.BucketArn()}),
+				}
 			},
 		},
 	}
@@ -156,6 +162,7 @@ func (h *home) environment(f function) *map[string]*string {
 		config.EnvChatTopic:     h.topics[chat].TopicArn(),
 		config.EnvLookups:       jsii.String("on"),
 		config.EnvReportLink:    jsii.String(h.o.linkHours),
+		config.EnvForwarded:     jsii.String(strings.Join(append([]string{*h.Region()}, h.o.regions...), ",")),
 	}
 	if h.o.socBus != "" {
 		values[config.EnvEventBus] = jsii.String(h.o.socBus)

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ type reportOptions struct {
 	output string
 	config string
 	asOf   instant
+	since  string
 }
 
 func (p *program) reportCommand() *cobra.Command {
@@ -33,13 +36,17 @@ renewals that stopped, issuances off the beat, a cadence that changed, spikes.
 
 A PATH is what it is for replay: a file, a folder, or - for standard input.
 
+With --since-report it says first what changed since an earlier report, which
+was written with --format json: what is new, worse, better, or no more.
+
 The report goes to standard output, a summary of what was read to standard
 error. As HTML it is one page that needs nothing else.
 
 Exit status: 0 the report was written, whatever it says, 2 usage, a missing path
 or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 		Example: `  trailverdict report AWSLogs/111122223333/CloudTrail/ failures.ndjson
-  trailverdict report --format html --output report.html failures.ndjson`,
+  trailverdict report --format html --output report.html failures.ndjson
+  trailverdict report --since-report last-week.json failures.ndjson`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("report needs a file, a folder, or - for standard input")
@@ -53,12 +60,17 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
 	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
 	f.Var(&o.asOf, "as-of", "report as of TIME (default: the last event's time)")
+	f.StringVar(&o.since, "since-report", "", "say what changed since the report in `FILE`, which is JSON")
 	return cmd
 }
 
 func (p *program) report(ctx context.Context, o reportOptions, paths []string) error {
 	began := time.Now()
 	c, err := loadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	earlier, err := loadReport(o.since)
 	if err != nil {
 		return err
 	}
@@ -79,6 +91,9 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 		evidence, failed := d.Evidence(ctx, dec.asOf)
 		if err = failed; err == nil {
 			r := report.Build(evidence, c.Settings, time.Time{}, dec.asOf)
+			if earlier != nil {
+				r = report.Compare(r, *earlier)
+			}
 			dec.findings = r.Findings
 			err = writeReport(o.format.value, out, r)
 		}
@@ -90,6 +105,22 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 		return err
 	}
 	return nil
+}
+
+// loadReport reads an earlier report; nil without a name.
+func loadReport(name string) (*incident.Report, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the earlier report: %w", err)}
+	}
+	r, err := render.ReadReport(data)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the earlier report %s: %w", name, err)}
+	}
+	return &r, nil
 }
 
 func writeReport(format string, w io.Writer, r incident.Report) error {

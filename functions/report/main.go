@@ -46,10 +46,11 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	if err != nil {
 		return nil, err
 	}
+	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
 	r := &reporting.Reporter{
-		Evidence: dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil),
+		Evidence: table, Notebook: table,
 		Shelf:    s3.New(s3.NewClient(aws, getenv), env.ReportBucket),
-		Settings: cfg.Settings, Limits: reporting.DefaultLimits(),
+		Settings: cfg.Settings, Limits: reporting.DefaultLimits(), Forwarded: env.Forwarded,
 		Link: cmp.Or(env.ReportLink, reporting.DefaultLink),
 	}
 	if env.EmailTopic != "" {
@@ -68,13 +69,18 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 // report for whoever has it.
 func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, o reporting.Outcome, err error) {
 	args := []any{
-		"period", o.Period.Span, "signals", o.Signals, "uses", o.Uses,
-		"anomalies", o.Anomalies, "new", o.New, "gone", o.Gone, "capped", o.Capped, "told", o.Told,
+		"period", o.Period.Span, "signals", o.Signals, "principals", o.Principals, "accounts", o.Accounts,
+		"anomalies", o.Anomalies, "new", o.New, "gone", o.Gone, "changed", o.Changed, "capped", o.Capped, "told", o.Told,
 	}
 	if err != nil {
 		log.ErrorContext(ctx, "not reported", append(args, telemetry.Err(err))...)
 	} else {
 		log.InfoContext(ctx, "reported", args...)
+	}
+	meter.Add(telemetry.Anomalies, o.Anomalies)
+	meter.Add(telemetry.AlertsSent, o.Told)
+	if o.Capped {
+		meter.Add(telemetry.CapsReached, 1)
 	}
 	if err := meter.Flush(ctx); err != nil {
 		log.ErrorContext(ctx, "no metrics", telemetry.Err(err))

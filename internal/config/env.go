@@ -29,6 +29,8 @@ const (
 	// EnvReportLink is for how many hours the link to a report works, at most.
 	// Optional.
 	EnvReportLink = "TRAILVERDICT_REPORT_LINK_HOURS"
+	// EnvForwarded names the Regions that forward events, by commas. Optional.
+	EnvForwarded = "TRAILVERDICT_FORWARDED_REGIONS"
 	// EnvLookups says whether CloudTrail's event history is asked for what did
 	// not arrive: on or off.
 	EnvLookups = "TRAILVERDICT_LOOKUPS"

@@ -18,6 +18,8 @@ type Env struct {
 	// ReportLink is for how long the link to a report works; zero if nothing is
 	// said.
 	ReportLink time.Duration
+	// Forwarded are the Regions whose events come, as far as it is known.
+	Forwarded []string
 	// ConfigFile is the path of the packed configuration; empty means none.
 	ConfigFile string
 	// Lookups says whether CloudTrail's event history is asked, Metrics whether
@@ -37,6 +39,7 @@ func LoadEnv(lookup func(name string) (string, bool), required ...string) (Env, 
 		EventBus: r.text(EnvEventBus), Queue: r.text(EnvQueue), ReportBucket: r.text(EnvReportBucket), ConfigFile: r.text(EnvConfigFile),
 		Lookups: r.onOff(EnvLookups), Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
 		ReportLink: r.hours(EnvReportLink),
+		Forwarded:  r.list(EnvForwarded),
 	}
 	if len(r.missing) > 0 {
 		r.errs = append(r.errs, fmt.Errorf("the environment lacks %s", strings.Join(r.missing, ", ")))
@@ -61,6 +64,16 @@ func (r *envReader) text(name string) string {
 		r.missing = append(r.missing, name)
 	}
 	return s
+}
+
+func (r *envReader) list(name string) []string {
+	var out []string
+	for part := range strings.SplitSeq(r.text(name), ",") {
+		if part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 // onOff is off unless said otherwise: what is switched by it costs money, or

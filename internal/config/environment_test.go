@@ -16,15 +16,17 @@ func TestLoadEnv(t *testing.T) {
 	got, err := LoadEnv(lookupIn(map[string]string{
 		EnvTable: "table", EnvFindingsTopic: "findings", EnvChatTopic: "chat", EnvEmailTopic: "mail", EnvEventBus: "bus", EnvQueue: "queue",
 		EnvConfigFile: "file", EnvReportBucket: "bucket", EnvLookups: "on", EnvMetrics: "on", EnvLogLevel: "warn", EnvReportLink: "24",
+		EnvForwarded: "us-east-1,eu-west-1",
 	}), EnvTable, EnvQueue)
 	want := Env{
 		Table: "table", FindingsTopic: "findings", ChatTopic: "chat", EmailTopic: "mail", EventBus: "bus", Queue: "queue",
 		ConfigFile: "file", ReportBucket: "bucket", Lookups: true, Metrics: true, LogLevel: slog.LevelWarn, ReportLink: 24 * time.Hour,
+		Forwarded: []string{"us-east-1", "eu-west-1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("LoadEnv (-want +got):\n%s%v", diff, err)
 	}
-	if got, err := LoadEnv(lookupIn(nil)); err != nil || got != (Env{}) {
+	if got, err := LoadEnv(lookupIn(nil)); err != nil || !cmp.Equal(got, Env{}) {
 		t.Errorf("an empty environment gives %+v, %v; want the zero one, as nothing is required", got, err)
 	}
 }

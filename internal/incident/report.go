@@ -48,14 +48,32 @@ type Anomaly struct {
 type Series struct {
 	Subject Subject
 	// Failures and Issuances are oldest first; the latest of them where there
-	// are many. Left says how many older ones were left out.
+	// are many. Left says how many older ones were left out. Of failures before
+	// the report's period there may be one for each beat.
 	Failures, Issuances []time.Time
 	Left                int
-	// Weekly counts all failures by weekday, from Sunday, and hour in UTC.
+	// Weekly counts the hours in which anything failed, of up to thirty days, by
+	// weekday, from Sunday, and hour in UTC.
 	Weekly [7][24]int
 	// Beats are when the rhythm lets failures expect; empty without one.
 	Beats []time.Time
 }
+
+// Change is how an anomaly differs from what an earlier report said of it.
+type Change struct {
+	Index int // of the report's Anomalies
+	Trend Trend
+	Words string
+}
+
+// Trend is whether a change is one to the better.
+type Trend string
+
+// The trends.
+const (
+	Worse  Trend = "worse"
+	Better Trend = "better"
+)
 
 // Report is what the times of the events of a period tell.
 type Report struct {
@@ -67,13 +85,15 @@ type Report struct {
 	Series []Series
 	// Findings are the conclusions about the same events.
 	Findings []Finding
-	// Since is the time against which New and Gone compare; zero where there
-	// is too little history for it.
+	// Since is the end of the earlier report with which New, Gone and Changed
+	// compare; zero where there was none.
 	Since time.Time
-	// New and Gone are indices of Anomalies that were not there at Since, and
-	// the anomalies of that time that are no more.
-	New  []int
-	Gone []Anomaly
+	// New are indices of Anomalies that the earlier report did not have, Gone are
+	// those of the earlier report that are no more, and Changed those that are
+	// another in this one.
+	New     []int
+	Gone    []Anomaly
+	Changed []Change
 	// BlindSpots says in words what these events cannot show.
 	BlindSpots []string
 }

@@ -1,6 +1,7 @@
 package interval
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -12,35 +13,61 @@ const MergeWithin = 120 * time.Second
 // Beats returns the start of each beat, oldest first: times with less than
 // MergeWithin to the one before are merged. It leaves its argument alone.
 func Beats(times []time.Time) []time.Time {
-	spans := beats(times)
-	if len(spans) == 0 {
+	return starts(Merge(times))
+}
+
+func starts(list []Beat) []time.Time {
+	if len(list) == 0 {
 		return nil
 	}
-	starts := make([]time.Time, len(spans))
-	for i, s := range spans {
-		starts[i] = s.start
+	out := make([]time.Time, len(list))
+	for i, b := range list {
+		out[i] = b.Start
 	}
-	return starts
+	return out
 }
 
-// span is one beat: from its first failure to the last of its retries.
-type span struct{ start, end time.Time }
+// Beat is one beat: from its first failure to the last of its retries.
+type Beat struct{ Start, End time.Time }
 
 // length is how long the beat's retries went on.
-func (s span) length() time.Duration { return s.end.Sub(s.start) }
+func (b Beat) length() time.Duration { return b.End.Sub(b.Start) }
 
-func beats(times []time.Time) []span {
-	var spans []span
+// Merge returns the beats that times make, oldest first.
+func Merge(times []time.Time) []Beat {
+	list := make([]Beat, 0, len(times))
 	for _, t := range sorted(times) {
-		last := len(spans) - 1
-		if last >= 0 && t.Sub(spans[last].end) < MergeWithin {
-			spans[last].end = t
-			continue
-		}
-		spans = append(spans, span{t, t})
+		list = join(list, Beat{t, t})
 	}
-	return spans
+	return list
 }
+
+// Union returns the beats that all the times of two lists of beats make. It is
+// what merging those times would give, in whatever parts they come.
+func Union(a, b []Beat) []Beat {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(x, y Beat) int { return cmp.Or(x.Start.Compare(y.Start), x.End.Compare(y.End)) })
+	list := all[:0]
+	for _, x := range all {
+		list = join(list, x)
+	}
+	return list
+}
+
+// join adds a beat that starts no earlier than those of the list.
+func join(list []Beat, b Beat) []Beat {
+	last := len(list) - 1
+	if last < 0 || b.Start.Sub(list[last].End) >= MergeWithin {
+		return append(list, b)
+	}
+	if b.End.After(list[last].End) {
+		list[last].End = b.End
+	}
+	return list
+}
+
+// Latest returns the last MaxBeats of a list, all that is looked at.
+func Latest(list []Beat) []Beat { return list[max(0, len(list)-MaxBeats):] }
 
 // sorted returns times in UTC, oldest first, without touching the argument.
 // Zero times are unknown times and are left out.

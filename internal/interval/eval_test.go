@@ -305,7 +305,7 @@ func worst(n, draws int, share float64) [7]float64 {
 func drawnGains(b streams.Background, seed uint64, n, draws int) [][7]float64 {
 	var rows [][7]float64
 	for i := 0; len(rows) < draws; i++ {
-		all := beats(b.Times(streams.Rand(seed, uint64(n*1_000_000+i)), n+n/2+4, 1))
+		all := Merge(b.Times(streams.Rand(seed, uint64(n*1_000_000+i)), n+n/2+4, 1))
 		if len(all) >= n {
 			rows = append(rows, gains(offsets(all[:n])))
 		}

@@ -31,12 +31,16 @@ type Change struct {
 // Renewals looks for a renewal clock in the times at which one source issued
 // credentials to one workload, and for what went wrong with it up to asOf.
 func Renewals(times []time.Time, asOf time.Time, o Options) (Clock, bool) {
-	before, after, changed := split(times, o)
-	current := times
+	return RenewalsIn(Merge(times), asOf, o)
+}
+
+// RenewalsIn is Renewals among beats, oldest first and as Merge makes them.
+func RenewalsIn(all []Beat, asOf time.Time, o Options) (Clock, bool) {
+	before, after, changed := split(all, o)
 	if changed {
-		current = after.Times
+		all = only(after.Times)
 	}
-	r, ok := Find(current, o)
+	r, ok := FindIn(all, o)
 	if !ok {
 		return Clock{}, false
 	}
@@ -46,18 +50,18 @@ func Renewals(times []time.Time, asOf time.Time, o Options) (Clock, bool) {
 		c.Change = &Change{At: after.Times[0], From: before.Period, To: r.Period}
 		return c, true
 	}
-	c.OffBeat = r.offBeat(times)
+	c.OffBeat = r.offBeat(all)
 	return c, true
 }
 
 // offBeat are the times off the beat. Only a clock that hardly ever misses can
 // tell them from its own irregularity.
-func (r Rhythm) offBeat(times []time.Time) []time.Time {
+func (r Rhythm) offBeat(all []Beat) []time.Time {
 	if r.HitShare < 0.8 || r.Jitter.Seconds() > 0.05*r.Period.Seconds() {
 		return nil
 	}
 	var off []time.Time
-	for _, t := range Beats(times) {
+	for _, t := range starts(all) {
 		if t.After(r.Times[0]) && t.Before(r.Phase.Add(r.Period)) && !OnBeat(r, t) {
 			off = append(off, t)
 		}
@@ -68,24 +72,30 @@ func (r Rhythm) offBeat(times []time.Time) []time.Time {
 	return off
 }
 
+// only are beats of one time each.
+func only(times []time.Time) []Beat {
+	out := make([]Beat, len(times))
+	for i, t := range times {
+		out[i] = Beat{t, t}
+	}
+	return out
+}
+
 // minSide is how many beats each side of a change needs.
 const minSide = 5
 
 // split finds where one cadence became another.
-func split(times []time.Time, o Options) (before, after Rhythm, ok bool) {
-	all := Beats(times)
-	if len(all) > MaxBeats {
-		all = all[len(all)-MaxBeats:]
-	}
-	at := cut(all)
+func split(all []Beat, o Options) (before, after Rhythm, ok bool) {
+	all = Latest(all)
+	at := cut(starts(all))
 	if at == 0 {
 		return before, after, false
 	}
-	before, ok = Find(all[:at], o)
+	before, ok = FindIn(only(starts(all[:at])), o)
 	if !ok {
 		return before, after, false
 	}
-	after, ok = Find(all[at-1:], o)
+	after, ok = FindIn(only(starts(all[at-1:])), o)
 	if !ok {
 		return before, after, false
 	}

@@ -69,11 +69,11 @@ const MaxBeats = 64
 
 // Find looks for the strongest rhythm in times. It reports false where chance
 // is a good enough explanation.
-func Find(times []time.Time, o Options) (Rhythm, bool) {
-	all := beats(times)
-	if len(all) > MaxBeats {
-		all = all[len(all)-MaxBeats:]
-	}
+func Find(times []time.Time, o Options) (Rhythm, bool) { return FindIn(Merge(times), o) }
+
+// FindIn is Find among beats, oldest first and as Merge makes them.
+func FindIn(all []Beat, o Options) (Rhythm, bool) {
+	all = Latest(all)
 	if len(all) < o.minBeats() {
 		return Rhythm{}, false
 	}
@@ -92,16 +92,16 @@ func Find(times []time.Time, o Options) (Rhythm, bool) {
 }
 
 // offsets are the starts of beats in seconds after the first one.
-func offsets(all []span) []float64 {
+func offsets(all []Beat) []float64 {
 	at := make([]float64, len(all))
 	for i, s := range all {
-		at[i] = s.start.Sub(all[0].start).Seconds()
+		at[i] = s.Start.Sub(all[0].Start).Seconds()
 	}
 	return at
 }
 
 // rhythm describes a chain of beats in the caller's terms.
-func rhythm(all []span, c chain, o Options) Rhythm {
+func rhythm(all []Beat, c chain, o Options) Rhythm {
 	r := Rhythm{
 		Period:   seconds(c.period),
 		Jitter:   seconds(c.jitter),
@@ -111,11 +111,11 @@ func rhythm(all []span, c chain, o Options) Rhythm {
 		Method:   c.method,
 	}
 	for _, i := range c.members {
-		r.Times = append(r.Times, all[i].start)
+		r.Times = append(r.Times, all[i].Start)
 		r.Length = max(r.Length, all[i].length())
 	}
 	r.Phase = r.Times[len(r.Times)-1]
-	r.NextExpected = next(r.Phase, r.Period, all[len(all)-1].end)
+	r.NextExpected = next(r.Phase, r.Period, all[len(all)-1].End)
 	r.Lifetime, _ = nearest(r.Period, o.Seen)
 	return r
 }

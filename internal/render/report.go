@@ -179,21 +179,45 @@ func (t *text) changes(r incident.Report) {
 		return
 	}
 	t.WriteByte('\n')
-	t.paragraph("", "Since "+r.Since.UTC().Format(clock)+" UTC: "+changed(len(r.New), len(r.Gone)))
+	t.paragraph("", "Since the report up to "+r.Since.UTC().Format(clock)+" UTC: "+changed(r))
 	for _, i := range r.New {
 		t.paragraph("  + ", AnomalyName(r.Anomalies[i].Kind)+" of "+OneLine(SubjectName(r.Anomalies[i].Subject)))
+	}
+	for _, c := range r.Changed {
+		a := r.Anomalies[c.Index]
+		t.paragraph("  ~ ", AnomalyName(a.Kind)+" of "+OneLine(SubjectName(a.Subject))+": "+ChangeWords(c))
 	}
 	for _, a := range r.Gone {
 		t.paragraph("  - ", AnomalyName(a.Kind)+" of "+OneLine(SubjectName(a.Subject)))
 	}
 }
 
-func changed(fresh, gone int) string {
-	if fresh+gone == 0 {
+func changed(r incident.Report) string {
+	var parts []string
+	note := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	note(len(r.New), "new")
+	for _, trend := range []incident.Trend{incident.Worse, incident.Better} {
+		n := 0
+		for _, c := range r.Changed {
+			if c.Trend == trend {
+				n++
+			}
+		}
+		note(n, string(trend))
+	}
+	note(len(r.Gone), "no more")
+	if len(parts) == 0 {
 		return "nothing changed"
 	}
-	return fmt.Sprintf("%d new, %d no more", fresh, gone)
+	return strings.Join(parts, ", ")
 }
+
+// ChangeWords says how an anomaly changed.
+func ChangeWords(c incident.Change) string { return string(c.Trend) + ", " + OneLine(c.Words) }
 
 func (t *text) about(a About, to time.Time) {
 	t.WriteString("\n" + strings.ToUpper(OneLine(string(a.Subject.Type))) + "  " + OneLine(a.Subject.Name) + "\n")

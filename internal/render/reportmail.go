@@ -91,12 +91,20 @@ func (m *mail) changes(r incident.Report) {
 		return
 	}
 	m.section("Since the last report")
-	m.paragraph("", "Since "+r.Since.UTC().Format(clock)+" UTC: "+changed(len(r.New), len(r.Gone))+".")
+	m.paragraph("", "Since "+r.Since.UTC().Format(clock)+" UTC: "+changed(r)+".")
 	var fresh []incident.Anomaly
 	for _, i := range r.New {
 		fresh = append(fresh, r.Anomalies[i])
 	}
 	m.anomalies("+ ", fresh)
+	for i, c := range r.Changed {
+		if i == mailedAnomalies {
+			m.paragraph("~ ", fmt.Sprintf("and %d more", len(r.Changed)-i))
+			break
+		}
+		a := r.Anomalies[c.Index]
+		m.paragraph("~ ", AnomalyName(a.Kind)+" of "+Short(SubjectName(a.Subject), maxMailed)+": "+ChangeWords(c))
+	}
 	m.anomalies("- ", r.Gone)
 }
 

@@ -63,7 +63,7 @@ func (v *view) missedRenewalOf(f incident.Finding) incident.Anomaly {
 	if !ok {
 		return a
 	}
-	for _, c := range v.clocks(sub.issued, interval.Options{MinBeats: 4}) {
+	for _, c := range v.clocks(sub, interval.Options{MinBeats: 4}) {
 		if !v.asOf.After(c.Due) {
 			continue
 		}

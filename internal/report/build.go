@@ -7,53 +7,76 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/interval"
 	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 const (
-	// compareWith is how far back lies the time against which changes are told,
-	// where no period says it.
-	compareWith = 24 * time.Hour
 	// maxTimes is how many events an anomaly names.
 	maxTimes = 64
 	// maxSeries is how many events of each kind are kept to be drawn.
 	maxSeries = 2000
 )
 
+// Input is what a report is made of. Settings, From and AsOf are as for Build.
+type Input struct {
+	Book *Book
+	// Account leaves out what does not belong to it, see Book.Of; empty leaves out
+	// nothing.
+	Account string
+	// Failures are those that are known in full, of the report's period at least,
+	// by the keys of the book's states.
+	Failures map[string][]Failure
+	// Uses are those of the principals of which Book.Curious asks, by their keys.
+	Uses     map[string][]incident.Use
+	Findings []incident.Finding
+	// Forwarded are the Regions from which events are forwarded, and Capped the
+	// limits that were reached in reading; both are for the blind spots.
+	Forwarded []string
+	Capped    []string
+	Settings  incident.Settings
+	From      time.Time
+	AsOf      time.Time
+}
+
 // Build reports on the evidence up to asOf. Anomalies and findings that ended
-// before from are left out, and changes are told against the report whose period
-// ended there; a zero from keeps all, and compares with the day before. A zero
-// asOf is the last event's time, so that a recording's end is not taken for
-// silence.
+// before from are left out; a zero from keeps all. A zero asOf is the last
+// event's time, so that a recording's end is not taken for silence.
 func Build(e correlate.Evidence, s incident.Settings, from, asOf time.Time) incident.Report {
 	first, last := bounds(e)
 	if asOf.IsZero() {
 		asOf = last
 	}
+	if from.IsZero() {
+		from = first
+	}
+	in := Input{
+		Book: NewBook(), Failures: map[string][]Failure{}, Uses: map[string][]incident.Use{}, Capped: e.Capped,
+		Settings: s, From: from, AsOf: asOf,
+	}
 	e = upTo(e, asOf)
 	if len(e.Signals)+len(e.Uses) == 0 {
-		return incident.Report{BlindSpots: blindSpots(e)}
+		return incident.Report{BlindSpots: blindSpots(in)}
 	}
-	since, before := asOf.Add(-compareWith), from
-	if from.IsZero() {
-		from, before = first, first
-	} else if from.Before(asOf) {
-		since, before = from, from.Add(from.Sub(asOf))
+	in.Findings = correlate.Findings(e, s, asOf)
+	in.Book.Fold(e.Signals, lineage.Build(e.Signals, e.Uses), asOf, func(key string, s *incident.Signal) {
+		in.Failures[key] = append(in.Failures[key], FailureOf(s))
+	})
+	for _, u := range e.Uses {
+		key := u.Principal.Key()
+		in.Uses[key] = append(in.Uses[key], u)
+		in.Book.Use(u)
 	}
-	findings := correlate.Findings(e, s, asOf)
-	now := look(e, s, findings, from, asOf)
-	r := incident.Report{
-		From: from, To: asOf,
-		Anomalies:  now.anomalies,
-		Series:     now.series(),
-		Findings:   endedAfter(from, findings),
-		BlindSpots: blindSpots(e),
-	}
-	if first.Before(since.Add(-compareWith)) {
-		then := look(upTo(e, since), s, findings, before, since)
-		r.Since = since
-		r.New, r.Gone = changes(then.anomalies, now.anomalies)
-	}
+	return Make(in)
+}
+
+// Make makes a report.
+func Make(in Input) incident.Report {
+	r := incident.Report{From: in.From, To: in.AsOf, BlindSpots: blindSpots(in)}
+	now := look(in)
+	r.Anomalies = now.anomalies
+	r.Series = now.series()
+	r.Findings = endedAfter(in.From, in.Findings)
 	return r
 }
 
@@ -104,9 +127,9 @@ func upTo(e correlate.Evidence, t time.Time) correlate.Evidence {
 
 // subject is what is known about one principal's events.
 type subject struct {
-	incident.Principal
-	failures []*incident.Signal // oldest first
-	issued   []lineage.Issuance // oldest first
+	State
+	all      []interval.Beat
+	failures []Failure // those that are known in full, oldest first
 	uses     []incident.Use
 	whole    *found      // the rhythm of all failures, once looked for
 	beats    []time.Time // of the rhythm that is shown
@@ -117,66 +140,55 @@ type view struct {
 	settings  incident.Settings
 	from      time.Time
 	asOf      time.Time
-	graph     *lineage.Graph
 	findings  []incident.Finding
 	subjects  map[string]*subject
+	callers   map[string][]clock // renewal clocks by who asks for the sessions
 	anomalies []incident.Anomaly
 }
 
-// look finds the anomalies at asOf.
-func look(e correlate.Evidence, s incident.Settings, findings []incident.Finding, from, asOf time.Time) *view {
+// look finds the anomalies.
+func look(in Input) *view {
 	v := &view{
-		settings: s, from: from, asOf: asOf,
-		graph:    lineage.Build(e.Signals, e.Uses),
-		findings: findings,
+		settings: in.Settings, from: in.From, asOf: in.AsOf,
+		findings: in.Findings,
 		subjects: map[string]*subject{},
+		callers:  map[string][]clock{},
 	}
-	v.file(e)
-	for _, key := range v.keys() {
+	for key, s := range in.Book.States {
+		if in.Account == "" || in.Book.Of(s) == in.Account {
+			v.file(key, s.until(in.AsOf), in)
+		}
+	}
+	keys := v.keys()
+	clocks := map[string][]clock{}
+	for _, key := range keys {
+		clocks[key] = v.clocks(v.subjects[key], interval.Options{})
+		for _, c := range clocks[key] {
+			v.callers[c.source.Caller] = append(v.callers[c.source.Caller], c)
+		}
+	}
+	for _, key := range keys {
 		sub := v.subjects[key]
 		v.refreshBugs(sub)
 		v.spikes(sub)
-		v.renewals(sub)
+		v.renewals(sub, clocks[key])
 	}
 	v.agree()
 	slices.SortFunc(v.anomalies, inOrder)
 	return v
 }
 
-// file puts every failure, issuance and use under its subject.
-func (v *view) file(e correlate.Evidence) {
-	for i := range e.Signals {
-		s := &e.Signals[i]
-		switch s.Kind {
-		case incident.CredentialFailed:
-			sub := v.subject(v.graph.Subject(s))
-			sub.failures = append(sub.failures, s)
-		case incident.SessionIssued:
-			if s.Target.Known() {
-				v.subject(v.graph.Spelled(s.Target))
-			}
+func (v *view) file(key string, s State, in Input) {
+	sub := &subject{State: s, all: s.all(), uses: in.Uses[key]}
+	for _, f := range in.Failures[key] {
+		if !f.Time.After(v.asOf) {
+			sub.failures = append(sub.failures, f)
 		}
 	}
-	for _, u := range e.Uses {
-		if sub, ok := v.subjects[u.Principal.Key()]; ok {
-			sub.uses = append(sub.uses, u)
-		}
-	}
-	for _, sub := range v.subjects {
-		sub.issued = v.graph.Of(sub.Principal)
-		slices.SortFunc(sub.failures, func(a, b *incident.Signal) int {
-			return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Account, b.Account))
-		})
-	}
-}
-
-func (v *view) subject(p incident.Principal) *subject {
-	sub, ok := v.subjects[p.Key()]
-	if !ok {
-		sub = &subject{Principal: p}
-		v.subjects[p.Key()] = sub
-	}
-	return sub
+	slices.SortFunc(sub.failures, func(a, b Failure) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Count, b.Count), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Workload, b.Workload))
+	})
+	v.subjects[key] = sub
 }
 
 // keys lists the subjects in order.
@@ -202,14 +214,14 @@ func (v *view) add(a incident.Anomaly) {
 
 // named is the subject of an anomaly: the principal, with the keys and the
 // workloads of the given failures.
-func (sub *subject) named(failures []*incident.Signal) incident.Subject {
+func (sub *subject) named(failures []Failure) incident.Subject {
 	out := incident.Subject{Principal: sub.Principal}
-	for _, s := range failures {
-		if s.Key != "" {
-			out.AccessKeyIDs = append(out.AccessKeyIDs, s.Key)
+	for _, f := range failures {
+		if f.Key != "" {
+			out.AccessKeyIDs = append(out.AccessKeyIDs, f.Key)
 		}
-		if s.Workload != "" {
-			out.Workloads = append(out.Workloads, s.Workload)
+		if f.Workload != "" {
+			out.Workloads = append(out.Workloads, f.Workload)
 		}
 	}
 	out.AccessKeyIDs = unique(out.AccessKeyIDs)
@@ -222,10 +234,10 @@ func unique(list []string) []string {
 	return slices.Compact(list)
 }
 
-func times(list []*incident.Signal) []time.Time {
+func times(list []Failure) []time.Time {
 	out := make([]time.Time, len(list))
-	for i, s := range list {
-		out[i] = s.Time
+	for i, f := range list {
+		out[i] = f.Time
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,22 +14,13 @@ import (
 // refreshBugs looks for failures that recur at a predictable interval: of the
 // principal as a whole, else of each of its workloads.
 func (v *view) refreshBugs(sub *subject) {
-	list := slices.DeleteFunc(slices.Clone(sub.failures), func(s *incident.Signal) bool { return !refreshable(s) })
-	if v.recurring(sub, list) {
+	if v.recurring(sub, sub.Failed, sub.Workloads) || len(sub.Workloads) < 2 {
 		return
 	}
-	workloads := map[string][]*incident.Signal{}
-	var names []string
-	for _, s := range list {
-		if workloads[s.Workload] == nil {
-			names = append(names, s.Workload)
-		}
-		workloads[s.Workload] = append(workloads[s.Workload], s)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if name != "" && len(names) > 1 {
-			v.recurring(sub, workloads[name])
+	lines := slices.SortedFunc(slices.Values(sub.Workloads), func(a, b Line) int { return cmp.Compare(a.Workload, b.Workload) })
+	for _, l := range lines {
+		if l.Workload != "" {
+			v.recurring(sub, l, []Line{l})
 		}
 	}
 }
@@ -53,16 +45,16 @@ func refreshable(s *incident.Signal) bool {
 	return true
 }
 
-// recurring adds a refresh bug if the failures keep a rhythm.
-func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
-	r, ok := v.rhythm(sub, list)
-	if !ok || !dominant(r, list) || !sub.livesBetween(r) || v.explained(sub, r) {
+// recurring adds a refresh bug if the failures of a line, which are those of the
+// given workloads, keep a rhythm.
+func (v *view) recurring(sub *subject, l Line, of []Line) bool {
+	r, ok := v.rhythm(sub, l.Beats)
+	if !ok || !dominant(r, l.Beats) || !sub.livesBetween(r) || v.explained(sub, r) {
 		return false
 	}
-	on := slices.DeleteFunc(slices.Clone(list), func(s *incident.Signal) bool { return !interval.OnBeat(r, s.Time) })
 	v.add(incident.Anomaly{
 		Kind:         incident.RefreshBugAnomaly,
-		Subject:      sub.named(on),
+		Subject:      sub.onBeat(r, l, of),
 		Period:       r.Period,
 		Jitter:       r.Jitter,
 		Occurrences:  r.Beats,
@@ -77,15 +69,34 @@ func (v *view) recurring(sub *subject, list []*incident.Signal) bool {
 	return true
 }
 
-// rhythm is that of a list of the subject's failures. That of all of them is
+// onBeat is the subject of a rhythm: the principal, with the keys that failed on
+// the beat when they failed last, and the workloads that did.
+func (sub *subject) onBeat(r interval.Rhythm, l Line, of []Line) incident.Subject {
+	out := incident.Subject{Principal: sub.Principal}
+	for _, k := range l.Keys {
+		if k.Key != "" && interval.OnBeat(r, k.Last) {
+			out.AccessKeyIDs = append(out.AccessKeyIDs, k.Key)
+		}
+	}
+	for _, w := range of {
+		if w.Workload != "" && slices.ContainsFunc(w.Beats, func(b interval.Beat) bool { return interval.OnBeat(r, b.Start) }) {
+			out.Workloads = append(out.Workloads, w.Workload)
+		}
+	}
+	slices.Sort(out.AccessKeyIDs)
+	slices.Sort(out.Workloads)
+	return out
+}
+
+// rhythm is that of beats of the subject's failures. That of all of them is
 // looked for once.
-func (v *view) rhythm(sub *subject, list []*incident.Signal) (interval.Rhythm, bool) {
+func (v *view) rhythm(sub *subject, beats []interval.Beat) (interval.Rhythm, bool) {
 	o := interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: sub.lifetimes()}
-	if len(list) < len(sub.failures) {
-		return interval.Find(times(list), o)
+	if !slices.Equal(beats, sub.all) {
+		return interval.FindIn(beats, o)
 	}
 	if sub.whole == nil {
-		r, ok := interval.Find(times(list), o)
+		r, ok := interval.FindIn(beats, o)
 		sub.whole = &found{r, ok}
 	}
 	return sub.whole.Rhythm, sub.whole.ok
@@ -151,17 +162,19 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 // dominant reports whether the rhythm accounts for most of what fails, or for a
 // good part where its period is a lifetime: in many random failures some always
 // keep a beat.
-func dominant(r interval.Rhythm, list []*incident.Signal) bool {
-	share := float64(r.Beats) / float64(min(interval.MaxBeats, len(interval.Beats(times(list)))))
+func dominant(r interval.Rhythm, beats []interval.Beat) bool {
+	share := float64(r.Beats) / float64(min(interval.MaxBeats, len(beats)))
 	return share >= 0.6 || r.Lifetime > 0 && share >= 0.35
 }
 
 // lifetimes are those that the principal's sessions were issued with.
 func (sub *subject) lifetimes() []time.Duration {
 	var out []time.Duration
-	for _, is := range sub.issued {
-		if d := is.ExpiresAt.Sub(is.IssuedAt).Round(time.Second); !is.ExpiresAt.IsZero() && d > 0 && len(out) < 8 && !slices.Contains(out, d) {
-			out = append(out, d)
+	for _, x := range sub.Renewed {
+		for _, d := range x.Lifetimes {
+			if len(out) < 8 && !slices.Contains(out, d) {
+				out = append(out, d)
+			}
 		}
 	}
 	return out
@@ -171,12 +184,12 @@ func (sub *subject) lifetimes() []time.Duration {
 // beats. A dead credential that is polled fails regularly too. Where nothing
 // but failures can be seen of the principal, it is believed.
 func (sub *subject) livesBetween(r interval.Rhythm) bool {
-	if len(sub.issued)+len(sub.uses) == 0 {
+	if len(sub.Renewed)+len(sub.uses) == 0 {
 		return true
 	}
 	first, last := r.Times[0], r.Phase
-	for _, is := range sub.issued {
-		if is.IssuedAt.After(first) && is.IssuedAt.Before(last) {
+	for _, x := range sub.Renewed {
+		if slices.ContainsFunc(x.Beats, func(b interval.Beat) bool { return b.End.After(first) && b.Start.Before(last) }) {
 			return true
 		}
 	}
@@ -213,7 +226,7 @@ func (v *view) confidence(sub *subject, r interval.Rhythm) float64 {
 func (v *view) during(sub *subject, r interval.Rhythm) []incident.Finding {
 	var out []incident.Finding
 	for _, f := range v.findings {
-		if f.Subject.Key() == sub.Key() && !f.FirstSeen.After(r.Phase) && !f.LastSeen.Before(r.Times[0]) {
+		if f.Subject.Key() == sub.Principal.Key() && !f.FirstSeen.After(r.Phase) && !f.LastSeen.Before(r.Times[0]) {
 			out = append(out, f)
 		}
 	}

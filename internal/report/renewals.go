@@ -1,30 +1,26 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/interval"
-	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // clock is the renewals of one source.
 type clock struct {
 	interval.Clock
-	issued []lineage.Issuance
+	source Source
 }
-
-func (c clock) last() lineage.Issuance { return c.issued[len(c.issued)-1] }
 
 // renewals looks at the clocks by which a principal's sessions are renewed.
 // What AWS services renew for machines that come and go says nothing.
-func (v *view) renewals(sub *subject) {
-	clocks := v.clocks(sub.issued, interval.Options{})
+func (v *view) renewals(sub *subject, clocks []clock) {
 	for _, c := range clocks {
-		if c.last().ByService {
+		if c.source.ByService {
 			continue
 		}
 		switch still := v.stillGoesOn(sub, c, clocks); {
@@ -41,47 +37,14 @@ func (v *view) renewals(sub *subject) {
 	}
 }
 
-// clocks are the renewal clocks among sessions, by who asked for them under
-// which name.
-func (v *view) clocks(list []lineage.Issuance, o interval.Options) []clock {
-	groups := map[string][]lineage.Issuance{}
-	var names []string
-	for _, is := range list {
-		if is.IssuedAt.After(v.asOf) {
-			continue
-		}
-		name := source(is)
-		if groups[name] == nil {
-			names = append(names, name)
-		}
-		groups[name] = append(groups[name], is)
-	}
-	slices.Sort(names)
+// clocks are the renewal clocks among a principal's sessions, by their sources.
+func (v *view) clocks(sub *subject, o interval.Options) []clock {
+	sources := slices.SortedFunc(slices.Values(sub.Renewed), func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
 	var out []clock
-	for _, name := range names {
-		if c, ok := interval.Renewals(issuedAt(groups[name]), v.asOf, o); ok {
-			out = append(out, clock{c, groups[name]})
+	for _, x := range sources {
+		if c, ok := interval.RenewalsIn(x.Beats, v.asOf, o); ok {
+			out = append(out, clock{c, x})
 		}
-	}
-	return out
-}
-
-// source names who renews: the caller, and the session's name less the digits
-// that SDKs put in to make it unique.
-func source(is lineage.Issuance) string {
-	name := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' && !is.ByService {
-			return -1
-		}
-		return r
-	}, is.Name)
-	return strings.Join([]string{is.Owner.Key(), is.Caller.Principal.Key(), is.Subject, name}, "|")
-}
-
-func issuedAt(list []lineage.Issuance) []time.Time {
-	out := make([]time.Time, len(list))
-	for i, is := range list {
-		out[i] = is.IssuedAt
 	}
 	return out
 }
@@ -89,19 +52,19 @@ func issuedAt(list []lineage.Issuance) []time.Time {
 // stillGoesOn says how one sees that only the renewal stopped, and not the
 // service with it (CONTRACT ruling 13); empty if one does not.
 func (v *view) stillGoesOn(sub *subject, c clock, clocks []clock) string {
-	last := c.last()
-	if slices.ContainsFunc(sub.failures, func(s *incident.Signal) bool {
-		return s.Time.After(c.Due) && (s.Key == "" || s.Key == last.AccessKeyID)
-	}) {
-		return "its credentials went on being used, and failed"
+	for _, l := range []Line{sub.Failed, sub.Other} {
+		if slices.ContainsFunc(l.Keys, func(k KeySeen) bool {
+			return k.Last.After(c.Due) && (k.Key == "" || k.Key == c.source.Key)
+		}) {
+			return "its credentials went on being used, and failed"
+		}
 	}
-	if slices.ContainsFunc(sub.uses, func(u incident.Use) bool { return u.AccessKeyID == last.AccessKeyID && u.Last.After(c.Due) }) {
+	if slices.ContainsFunc(sub.uses, func(u incident.Use) bool { return u.AccessKeyID == c.source.Key && u.Last.After(c.Due) }) {
 		return "its last credentials went on being used"
 	}
-	neighbours := append(slices.Clone(clocks), v.clocks(v.graph.By(last.Caller.Principal), interval.Options{})...)
-	if slices.ContainsFunc(neighbours, func(n clock) bool {
+	if slices.ContainsFunc(append(slices.Clone(clocks), v.callers[c.source.Caller]...), func(n clock) bool {
 		alike := (n.Period - c.Period).Abs() <= c.Period/5
-		return alike && !n.Stopped && !n.last().ByService && n.last().IssuedAt.After(c.Due.Add(2*c.Period))
+		return alike && !n.Stopped && !n.source.ByService && n.source.IssuedAt.After(c.Due.Add(2*c.Period))
 	}) {
 		return "its neighbours' renewals went on"
 	}
@@ -116,7 +79,7 @@ func (v *view) missed(sub *subject, c clock, still string) {
 	a.NextExpected = c.Due
 	a.Summary = fmt.Sprintf("Sessions were renewed every %s until %s, then no more, while %s", about(c.Period, c.Jitter), stamp(c.Phase), still)
 	a.Fix = missedFix
-	if end := c.last().ExpiresAt; !end.IsZero() {
+	if end := c.source.ExpiresAt; !end.IsZero() {
 		a.Fix += fmt.Sprintf(" The last credentials are good until %s.", stamp(end))
 	}
 	v.add(a)
@@ -142,12 +105,12 @@ func (v *view) offBeat(sub *subject, c clock) {
 // anomaly is what all anomalies of a clock have in common.
 func (v *view) anomaly(c clock, kind incident.AnomalyKind, sub *subject) incident.Anomaly {
 	lifetime := c.Lifetime
-	if last := c.last(); !last.ExpiresAt.IsZero() {
+	if last := c.source; !last.ExpiresAt.IsZero() {
 		lifetime = last.ExpiresAt.Sub(last.IssuedAt).Round(time.Second)
 	}
 	return incident.Anomaly{
 		Kind:         kind,
-		Subject:      incident.Subject{Principal: sub.Principal, AccessKeyIDs: []string{c.last().AccessKeyID}},
+		Subject:      incident.Subject{Principal: sub.Principal, AccessKeyIDs: []string{c.source.Key}},
 		Period:       c.Period,
 		Jitter:       c.Jitter,
 		Occurrences:  c.Beats,

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -28,10 +27,16 @@ func (v *view) seriesOf(who incident.Subject) incident.Series {
 	if !ok {
 		return s
 	}
-	s.Failures, s.Issuances = times(sub.failures), issuedAt(sub.issued)
-	for _, f := range sub.failures {
-		at := f.Time.UTC()
-		s.Weekly[at.Weekday()][at.Hour()] += max(1, f.Count)
+	s.Failures, s.Issuances = sub.drawn(), nil
+	for _, x := range sub.Renewed {
+		for _, b := range x.Beats {
+			s.Issuances = append(s.Issuances, b.Start)
+		}
+	}
+	slices.SortFunc(s.Issuances, time.Time.Compare)
+	for _, h := range sub.Hours {
+		at := time.Unix(h*3600, 0).UTC()
+		s.Weekly[at.Weekday()][at.Hour()]++
 	}
 	s.Beats = sub.beats
 	for _, list := range []*[]time.Time{&s.Failures, &s.Issuances} {
@@ -43,32 +48,16 @@ func (v *view) seriesOf(who incident.Subject) incident.Series {
 	return s
 }
 
-// changes compares the anomalies of two times.
-func changes(then, now []incident.Anomaly) (fresh []int, gone []incident.Anomaly) {
-	for i, a := range now {
-		if !slices.ContainsFunc(then, func(b incident.Anomaly) bool { return same(a, b) }) {
-			fresh = append(fresh, i)
+// drawn are the failures: those that are known in full, and before them the
+// beats that are known.
+func (sub *subject) drawn() []time.Time {
+	full := times(sub.failures)
+	var out []time.Time
+	for _, b := range sub.all {
+		if len(full) > 0 && !b.End.Before(full[0].Truncate(time.Second)) {
+			break
 		}
+		out = append(out, b.Start)
 	}
-	for _, b := range then {
-		if !slices.ContainsFunc(now, func(a incident.Anomaly) bool { return same(a, b) }) {
-			gone = append(gone, b)
-		}
-	}
-	return fresh, gone
-}
-
-// same reports whether two anomalies are one at different times. Rhythms go on;
-// spikes and single events are told apart by when they began.
-func same(a, b incident.Anomaly) bool {
-	if a.Kind != b.Kind || a.Subject.Key() != b.Subject.Key() {
-		return false
-	}
-	switch a.Kind {
-	case incident.SpikeAnomaly, incident.CadenceChange:
-		return start(a).Equal(start(b))
-	case incident.OffBeatIssuance:
-		return slices.EqualFunc(a.Times, b.Times, time.Time.Equal)
-	}
-	return cmp.Compare(a.Period.Round(a.Period/5), b.Period.Round(a.Period/5)) == 0 || (a.Period-b.Period).Abs() <= a.Period/10
+	return append(out, full...)
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -16,10 +17,10 @@ const maxSpikes = 10
 func (v *view) spikes(sub *subject) {
 	counts := make([]interval.Counted, len(sub.failures))
 	for i, s := range sub.failures {
-		counts[i] = interval.Counted{Time: s.Time, N: max(1, s.Count)}
+		counts[i] = interval.Counted{Time: s.Time, N: s.Count}
 	}
 	o := interval.SpikeOptions{Floor: v.settings.Thresholds.SpikeFloor}
-	if r, ok := v.rhythm(sub, sub.failures); ok {
+	if r, ok := v.rhythm(sub, sub.all); ok {
 		o.Rhythm = &r
 	}
 	list := interval.Spikes(counts, o)
@@ -48,12 +49,28 @@ func expected(n float64) string {
 }
 
 // between are the failures from start to end.
-func (sub *subject) between(start, end time.Time) []*incident.Signal {
-	var out []*incident.Signal
+func (sub *subject) between(start, end time.Time) []Failure {
+	var out []Failure
 	for _, s := range sub.failures {
 		if !s.Time.Before(start) && !s.Time.After(end) {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// Burst is the most that failed within a bin, wherever it begins.
+func Burst(list []Failure) (most int) {
+	ordered := slices.Clone(list)
+	slices.SortFunc(ordered, func(a, b Failure) int { return a.Time.Compare(b.Time) })
+	sum, first := 0, 0
+	for _, f := range ordered {
+		sum += f.Count
+		for f.Time.Sub(ordered[first].Time) > interval.Bin {
+			sum -= ordered[first].Count
+			first++
+		}
+		most = max(most, sum)
+	}
+	return most
 }

@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,69 +9,305 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/report"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
 
-// Evidence gives back what was observed. detect.Source has the contract.
+// Evidence gives back what was observed and concluded. detect.Source and
+// detect.Ledger have the contract.
 type Evidence interface {
 	Signals(ctx context.Context, q store.Query) (store.Page[incident.Signal], error)
 	Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error)
+	DueEvidence(ctx context.Context, since, t time.Time, after string) (signals []incident.Signal, next string, err error)
+	Cases(ctx context.Context, subject string) ([]store.Case, error)
 }
 
-// Limits bound what a report looks at.
-type Limits struct {
-	// History is how long before a period's end events are looked at: rhythms
-	// and changes need more than the period itself.
-	History time.Duration
-	// Signals and Uses are the most of each. Where there are more signals, less
-	// history is looked at.
-	Signals, Uses int
+// gathering is what a run learns.
+type gathering struct {
+	evidence Evidence
+	limits   Limits
+	home     string // the account of events that name none
+	period   Period
+	book     *report.Book
+
+	failures map[string][]report.Failure // of the period, by state
+	subjects map[string]bool             // whom the period's signals are about
+	seen     map[[2]string]bool          // events of the run, by account and id
+	asked    map[string]lore             // what is known of names, by node
+	signals  int
+	hours    int // that had more signals than are read
+	capped   []string
 }
 
-// DefaultLimits show twenty beats of the longest sessions that AWS issues, of 36
-// hours, and fit into a gigabyte of memory.
-func DefaultLimits() Limits {
-	return Limits{History: 30 * 24 * time.Hour, Signals: 50_000, Uses: 50_000}
+// lore is what is filed under a name of whose owner one wonders.
+type lore struct {
+	signals []incident.Signal
+	uses    []incident.Use
 }
 
-// gather reads the evidence up to a period's end. One page is as much as is
-// wanted, since every page of everything takes a reading of the whole store.
-func (r *Reporter) gather(ctx context.Context, p Period) (correlate.Evidence, error) {
-	signals, since, err := r.signals(ctx, p)
-	if err != nil {
-		return correlate.Evidence{}, fmt.Errorf("read the signals to report on: %w", err)
+func (r *Reporter) gathering(book *report.Book, home string, p Period) *gathering {
+	return &gathering{
+		evidence: r.Evidence, limits: r.Limits, home: home, period: p, book: book,
+		failures: map[string][]report.Failure{}, subjects: map[string]bool{},
+		seen: map[[2]string]bool{}, asked: map[string]lore{},
 	}
-	uses, err := r.Evidence.Uses(ctx, store.Query{Now: p.End, Since: since, Limit: r.Limits.Uses})
-	if err != nil {
-		return correlate.Evidence{}, fmt.Errorf("read the uses to report on: %w", err)
-	}
-	e := correlate.Evidence{Signals: store.Resolve(signals.Items), Uses: uses.Items, Capped: slices.Concat(signals.Capped, uses.Capped)}
-	switch {
-	case signals.Next != "":
-		e.Capped = append(e.Capped, fmt.Sprintf("the period has more than the %d signals that a report looks at, and the latest are missing", r.Limits.Signals))
-	case since.After(r.start(p)):
-		e.Capped = append(e.Capped, fmt.Sprintf("there are so many signals that none before %s were looked at", since.UTC().Format(time.RFC3339)))
-	}
-	if uses.Next != "" {
-		e.Capped = append(e.Capped, fmt.Sprintf("there are more than the %d uses that a report looks at", r.Limits.Uses))
-	}
-	return e, nil
 }
 
-// start is where the history begins that a report would look at.
-func (r *Reporter) start(p Period) time.Time {
-	return p.End.Add(-max(r.Limits.History, p.Span.length()))
-}
-
-// signals reads as much history as the limit allows, but the whole period at
-// least, and says since when that is.
-func (r *Reporter) signals(ctx context.Context, p Period) (store.Page[incident.Signal], time.Time, error) {
-	since := r.start(p)
-	for {
-		page, err := r.Evidence.Signals(ctx, store.Query{Now: p.End, Since: since, Limit: r.Limits.Signals})
-		if err != nil || page.Next == "" || !since.Before(p.From()) {
-			return page, since, err
+// read takes in the evidence that fell due since a time, and what is to fall due
+// yet: sessions that go on, and what has just come. The latest is read first, so
+// that a flood hides nothing but what was before it.
+func (g *gathering) read(ctx context.Context, since time.Time) error {
+	end := g.period.End
+	if err := g.slice(ctx, end, end.AddDate(1, 0, 0)); err != nil {
+		return err
+	}
+	for at := end; at.After(since); at = at.Add(-time.Hour) {
+		if g.signals >= g.limits.Signals {
+			g.cap("a report reads %d signals, and none that was kept before %s was read", g.limits.Signals, at.UTC().Format(time.RFC3339))
+			break
 		}
-		since = p.End.Add(-max(p.End.Sub(since)/2, p.Span.length()))
+		from := at.Add(-time.Hour)
+		if from.Before(since) {
+			from = since
+		}
+		if err := g.slice(ctx, from, at); err != nil {
+			return err
+		}
 	}
+	if g.hours > 0 {
+		g.cap("a report reads %d signals an hour, and %d of the hours had more", g.limits.Hourly, g.hours)
+	}
+	return nil
+}
+
+func (g *gathering) cap(format string, args ...any) {
+	g.capped = append(g.capped, fmt.Sprintf(format, args...))
+}
+
+// slice takes in what fell due in a stretch of time.
+func (g *gathering) slice(ctx context.Context, from, to time.Time) error {
+	read := 0
+	for after := ""; ; {
+		signals, next, err := g.evidence.DueEvidence(ctx, from, to, after)
+		if err != nil {
+			return fmt.Errorf("read the evidence since %s: %w", from.UTC().Format(time.RFC3339), err)
+		}
+		read += len(signals)
+		g.signals += len(signals)
+		if err := g.fold(ctx, signals); err != nil {
+			return err
+		}
+		if after = next; after == "" {
+			return nil
+		}
+		if read >= g.limits.Hourly {
+			g.hours++
+			return nil
+		}
+	}
+}
+
+// fold takes in signals that were not seen yet.
+func (g *gathering) fold(ctx context.Context, signals []incident.Signal) error {
+	fresh := signals[:0]
+	for _, s := range signals {
+		s.Account = cmp.Or(s.Account, g.home)
+		id := [2]string{s.Account, s.ID}
+		if !g.seen[id] && !s.Time.After(g.period.End) {
+			g.seen[id] = true
+			fresh = append(fresh, s)
+		}
+	}
+	known, err := g.ask(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	e := correlate.Evidence{Signals: slices.Concat(fresh, known.signals), Uses: known.uses}
+	g.book.Fold(fresh, lineage.Build(e.Signals, e.Uses), g.period.End, func(key string, s *incident.Signal) {
+		if !s.Time.Before(g.period.From()) {
+			g.failures[key] = append(g.failures[key], report.FailureOf(s))
+		}
+	})
+	period := slices.DeleteFunc(fresh, func(s incident.Signal) bool { return s.Time.Before(g.period.From()) })
+	for key := range correlate.Subjects(e, period) {
+		g.subjects[key] = true
+	}
+	return nil
+}
+
+// ask reads what is filed under the keys and workloads of which signals do not
+// say whose they are.
+func (g *gathering) ask(ctx context.Context, signals []incident.Signal) (lore, error) {
+	var out lore
+	added := map[string]bool{}
+	for i := range signals {
+		s := &signals[i]
+		if s.Kind != incident.CredentialFailed || lineage.Resolved(s.Target) {
+			continue
+		}
+		nodes := []string{lineage.KeyNode(s.Key)}
+		if s.Workload != "" {
+			nodes = append(nodes, lineage.WorkloadOf(s.Account, s.Workload).Key())
+		}
+		for _, node := range nodes {
+			if node == "" || added[node] {
+				continue
+			}
+			added[node] = true
+			l, err := g.loreOf(ctx, node)
+			if err != nil {
+				return lore{}, err
+			}
+			out.signals, out.uses = append(out.signals, l.signals...), append(out.uses, l.uses...)
+		}
+	}
+	return out, nil
+}
+
+// enough is how much of a name's evidence says whose it is.
+const enough = 100
+
+func (g *gathering) loreOf(ctx context.Context, node string) (lore, error) {
+	l, known := g.asked[node]
+	if known || len(g.asked) >= g.limits.Asked {
+		return l, nil
+	}
+	q := store.Query{Node: node, Now: g.period.End, Limit: enough}
+	signals, err := g.evidence.Signals(ctx, q)
+	if err != nil {
+		return l, fmt.Errorf("read whose %s is: %w", node, err)
+	}
+	uses, err := g.evidence.Uses(ctx, q)
+	if err != nil {
+		return l, fmt.Errorf("read whose %s is: %w", node, err)
+	}
+	l = lore{signals.Items, uses.Items}
+	if g.asked[node] = l; len(g.asked) == g.limits.Asked {
+		g.cap("the owners of %d keys and workloads are looked for, and there were more", g.limits.Asked)
+	}
+	return l, nil
+}
+
+// uses are those of the principals that may have a rhythm.
+func (g *gathering) uses(ctx context.Context) (map[string][]incident.Use, error) {
+	out := map[string][]incident.Use{}
+	curious := g.book.Curious()
+	if len(curious) > g.limits.Asked {
+		g.cap("how credentials were used is read of %d principals, and %d may have a rhythm", g.limits.Asked, len(curious))
+		curious = curious[:g.limits.Asked]
+	}
+	for _, p := range curious {
+		for _, node := range nodesOf(p) {
+			page, err := g.evidence.Uses(ctx, store.Query{Node: node, Now: g.period.End, Since: g.period.End.Add(-g.limits.History)})
+			if err != nil {
+				return nil, fmt.Errorf("read the uses of %s: %w", p.Key(), err)
+			}
+			for _, u := range page.Items {
+				if u.Principal.Key() == p.Key() && !u.First.After(g.period.End) {
+					out[p.Key()] = append(out[p.Key()], u)
+					g.book.Use(u)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// nodesOf are the names under which a principal's evidence is filed.
+func nodesOf(p incident.Principal) []string { return lineage.Nodes(incident.Signal{Target: p}) }
+
+// findings are the conclusions about those whom the period's signals are about.
+func (g *gathering) findings(ctx context.Context) ([]incident.Finding, error) {
+	var out []incident.Finding
+	subjects := make([]string, 0, len(g.subjects))
+	for key := range g.subjects {
+		subjects = append(subjects, key)
+	}
+	slices.Sort(subjects)
+	if len(subjects) > g.limits.Asked {
+		g.cap("the findings about %d subjects are read, and events were about %d", g.limits.Asked, len(subjects))
+		subjects = subjects[:g.limits.Asked]
+	}
+	for _, subject := range subjects {
+		cases, err := g.evidence.Cases(ctx, subject)
+		if err != nil {
+			return nil, fmt.Errorf("read the findings about %s: %w", subject, err)
+		}
+		for _, c := range cases {
+			if c.SupersededBy == "" && !c.Finding.FirstSeen.After(g.period.End) {
+				out = append(out, c.Finding)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b incident.Finding) int {
+		return cmp.Or(a.FirstSeen.Compare(b.FirstSeen), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// background reads all known failures of those of whom so many failed at once
+// that it may be a spike: what is usual for them shows before the period.
+func (g *gathering) background(ctx context.Context, floor int) error {
+	type suspect struct {
+		key string
+		n   int
+	}
+	var suspects []suspect
+	for key, list := range g.failures {
+		if n := report.Burst(list); n >= floor {
+			suspects = append(suspects, suspect{key, n})
+		}
+	}
+	slices.SortFunc(suspects, func(a, b suspect) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.key, b.key)) })
+	if len(suspects) > g.limits.Suspects {
+		g.cap("what is usual is read of %d principals of whom many failed at once, and there were %d: of the others, what is usual each day may be told as a spike", g.limits.Suspects, len(suspects))
+		suspects = suspects[:g.limits.Suspects]
+	}
+	for _, s := range suspects {
+		list, whole, err := g.allFailures(ctx, s.key)
+		if err != nil {
+			return fmt.Errorf("read the failures of %s: %w", s.key, err)
+		}
+		if whole {
+			g.failures[s.key] = list
+		} else {
+			g.cap("%s has too many failures for all of them to be read: what is usual each day may be told as a spike", s.key)
+		}
+	}
+	return nil
+}
+
+// maxPages bounds what is read of one principal.
+const maxPages = 20
+
+// allFailures reads a principal's failures of the whole history, and says
+// whether they are all.
+func (g *gathering) allFailures(ctx context.Context, key string) (list []report.Failure, whole bool, err error) {
+	seen := map[[2]string]bool{}
+	for _, node := range nodesOf(g.book.States[key].Principal) {
+		q := store.Query{Node: node, Now: g.period.End, Since: g.period.End.Add(-g.limits.History), Limit: 5000}
+		for n := 0; ; n++ {
+			if n == maxPages {
+				return nil, false, nil
+			}
+			page, err := g.evidence.Signals(ctx, q)
+			if err != nil {
+				return nil, false, err
+			}
+			graph := lineage.Build(page.Items, nil)
+			for i := range page.Items {
+				s := &page.Items[i]
+				id := [2]string{s.Account, s.ID}
+				if s.Kind == incident.CredentialFailed && !seen[id] && !s.Time.After(g.period.End) && graph.Subject(s).Key() == key {
+					seen[id] = true
+					list = append(list, report.FailureOf(s))
+				}
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+	}
+	return list, true, nil
 }

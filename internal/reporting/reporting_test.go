@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trailverdict/trailverdict/internal/incident"
+		"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
@@ -37,6 +37,8 @@ func (s *shelf) Put(_ context.Context, key, contentType string, body []byte) (st
 	s.kept[key], s.types[key] = string(body), contentType
 	return "s3://reports/" + key, nil
 }
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, error) { return []byte(s.kept[key]), s.err }
 
 func (s *shelf) Link(_ context.Context, key string, life time.Duration) (string, error) {
 	if _, ok := s.kept[key]; !ok {
@@ -89,14 +91,31 @@ func (w *world) fails(name string, from, n int) {
 			Feed: incident.FromClient, ErrorCode: "ExpiredToken", Count: 1, Target: incident.Principal{Type: incident.Role, Account: ours, Name: name},
 		})
 	}
-	if _, err := w.memory.Put(w.Context(), list, nil); err != nil {
-		w.Fatal(err)
+	w.keep(list...)
+}
+
+// keep has each signal kept soon after it happened, to be looked at again as the
+// detector does.
+func (w *world) keep(list ...incident.Signal) {
+	w.Helper()
+	for _, s := range list {
+		recheck := s.Time.Add(time.Second + incident.DefaultSettings().Thresholds.Lateness)
+		if err := w.memory.Commit(w.Context(), store.Commit{Signals: []incident.Signal{s}, Recheck: recheck}); err != nil {
+			w.Fatal(err)
+		}
 	}
+}
+
+// newMemory is one in which payments fails every hour for ten days.
+func newMemory(w *world) *store.Memory {
+	w.memory = store.NewMemory(store.LiveLimits())
+	w.fails("payments", 0, 240)
+	return w.memory
 }
 
 func (w *world) invoke(event string) error {
 	h := &Handler{
-		Reporter: &Reporter{Evidence: w.memory, Shelf: w.shelf, Teller: w.people, Settings: incident.DefaultSettings(), Limits: w.limits, Link: DefaultLink},
+		Reporter: &Reporter{Evidence: w.memory, Notebook: w.memory, Shelf: w.shelf, Teller: w.people, Settings: incident.DefaultSettings(), Limits: w.limits, Link: DefaultLink},
 		Now:      func() time.Time { return w.now }, Account: func(context.Context) string { return ours },
 		Observe: func(_ context.Context, o Outcome, err error) { w.seen, w.errs = append(w.seen, o), append(w.errs, err) },
 	}
@@ -132,7 +151,7 @@ func TestADayIsToldWhenSomethingChanged(t *testing.T) {
 		{"the day after", 144, false, 0, 0},
 	} {
 		got := w.report(Day, hours(day.hour).Add(20*time.Minute))
-		if got.Told != day.told || got.New != day.new || got.Gone != day.gone {
+		if (got.Told == 1) != day.told || got.New != day.new || got.Gone != day.gone {
 			t.Errorf("%s: %+v", day.what, got)
 		}
 	}
@@ -144,7 +163,7 @@ func TestADayIsToldWhenSomethingChanged(t *testing.T) {
 func TestAWeekIsToldEvenIfNothingIsOdd(t *testing.T) {
 	w := newWorld(t)
 	got := w.report(Week, hours(169))
-	if !got.Told || !slices.Equal(w.people.heard, []string{"[REPORT] nothing odd, account 111122223333"}) {
+	if got.Told != 1 || !slices.Equal(w.people.heard, []string{"[REPORT] nothing odd, account 111122223333"}) {
 		t.Errorf("%+v, heard %q", got, w.people.heard)
 	}
 	w.report(Day, hours(169))
@@ -156,7 +175,7 @@ func TestAWeekIsToldEvenIfNothingIsOdd(t *testing.T) {
 func TestWithoutAReportBeforeWhateverIsOddIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.fails("payments", 1, 20)
-	if got := w.report(Day, hours(24)); !got.Told || got.Anomalies != 1 || got.New != 0 {
+	if got := w.report(Day, hours(24)); got.Told != 1 || got.Anomalies != 1 || got.New != 0 {
 		t.Errorf("%+v, want the one anomaly told", got)
 	}
 }
@@ -191,17 +210,17 @@ func TestARepeatedReportTakesThePlaceOfTheFirst(t *testing.T) {
 	}
 }
 
-// unreadable is a store of which a part cannot be read.
+// unreadable is a store of which a part cannot be read or written.
 type unreadable struct {
 	*store.Memory
-	signals, uses error
+	due, uses, cases, notes, save error
 }
 
-func (u unreadable) Signals(ctx context.Context, q store.Query) (store.Page[incident.Signal], error) {
-	if u.signals != nil {
-		return store.Page[incident.Signal]{}, u.signals
+func (u unreadable) DueEvidence(ctx context.Context, since, t time.Time, after string) ([]incident.Signal, string, error) {
+	if u.due != nil {
+		return nil, "", u.due
 	}
-	return u.Memory.Signals(ctx, q)
+	return u.Memory.DueEvidence(ctx, since, t, after)
 }
 
 func (u unreadable) Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error) {
@@ -211,12 +230,33 @@ func (u unreadable) Uses(ctx context.Context, q store.Query) (store.Page[inciden
 	return u.Memory.Uses(ctx, q)
 }
 
+func (u unreadable) Cases(ctx context.Context, subject string) ([]store.Case, error) {
+	if u.cases != nil {
+		return nil, u.cases
+	}
+	return u.Memory.Cases(ctx, subject)
+}
+
+func (u unreadable) Notes(ctx context.Context, name string) ([]byte, int64, error) {
+	if u.notes != nil {
+		return nil, 0, u.notes
+	}
+	return u.Memory.Notes(ctx, name)
+}
+
+func (u unreadable) SaveNotes(ctx context.Context, name string, text []byte, version int64) error {
+	if u.save != nil {
+		return u.save
+	}
+	return u.Memory.SaveNotes(ctx, name, text, version)
+}
+
 func TestFailuresAreReturned(t *testing.T) {
 	w := newWorld(t)
 	w.fails("payments", 1, 20)
 	event := fmt.Sprintf(`{"time":%q}`, hours(24).Format(time.RFC3339))
 	w.people.err = errors.New("no topic")
-	if err := w.invoke(event); !errors.Is(err, w.people.err) || w.seen[0].Told || len(w.shelf.kept) != 2 {
+	if err := w.invoke(event); !errors.Is(err, w.people.err) || w.seen[0].Told != 0 || len(w.shelf.kept) != 2 {
 		t.Errorf("with nobody to tell: %v, %+v", err, w.seen[0])
 	}
 	w.people.err, w.shelf.err = nil, errors.New("no bucket")
@@ -224,11 +264,17 @@ func TestFailuresAreReturned(t *testing.T) {
 		t.Errorf("without a bucket: %v, and %q was told", err, w.people.heard)
 	}
 	w.shelf.err = nil
-	for _, broken := range []unreadable{{signals: errors.New("no signals")}, {uses: errors.New("no uses")}} {
-		broken.Memory = w.memory
-		r := &Reporter{Evidence: broken, Shelf: w.shelf, Teller: w.people, Limits: w.limits}
+	for _, broken := range []unreadable{
+		{due: errors.New("no evidence")},
+		{uses: errors.New("no uses")},
+		{cases: errors.New("no cases")},
+		{notes: errors.New("no book")},
+		{save: errors.New("no pen")},
+	} {
+		broken.Memory = newMemory(w)
+		r := &Reporter{Evidence: broken, Notebook: broken, Shelf: w.shelf, Teller: w.people, Limits: w.limits, Settings: incident.DefaultSettings()}
 		_, err := r.Report(t.Context(), ours, Period{Day, hours(24)})
-		if want := cmp.Or(broken.signals, broken.uses); !errors.Is(err, want) {
+		if want := cmp.Or(broken.due, broken.uses, broken.cases, broken.notes, broken.save); !errors.Is(err, want) {
 			t.Errorf("of a store that cannot be read: %v", err)
 		}
 	}
@@ -242,29 +288,29 @@ func TestFailuresAreReturned(t *testing.T) {
 
 func TestWithoutATopicTheReportIsKept(t *testing.T) {
 	w := newWorld(t)
-	r := &Reporter{Evidence: w.memory, Shelf: w.shelf, Settings: incident.DefaultSettings(), Limits: w.limits}
-	if got, err := r.Report(t.Context(), ours, Period{Week, hours(24)}); err != nil || got.Told || len(w.shelf.kept) != 2 {
+	r := &Reporter{Evidence: w.memory, Notebook: w.memory, Shelf: w.shelf, Settings: incident.DefaultSettings(), Limits: w.limits}
+	if got, err := r.Report(t.Context(), ours, Period{Week, hours(24)}); err != nil || got.Told != 0 || len(w.shelf.kept) != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-func TestAFloodShortensTheHistoryAndSaysSo(t *testing.T) {
+func TestAFloodHidesTheOldestAndSaysSo(t *testing.T) {
 	w := newWorld(t)
-	w.fails("payments", 0, 240)
 	for _, c := range []struct {
-		limit, looked int
-		says          string
+		signals, hourly int
+		says            string
 	}{
-		{240, 240, ""},
-		{239, 180, "none before 2026-03-04T12:00:00Z were looked at"}, // 180 hours of 30 days halved twice
-		{30, 24, "were looked at"},
-		{10, 10, "the latest are missing"},
+		{1000, 1000, ""},
+		{100, 1000, "none that was kept before 2026-03-0"},
+		{1000, 1, "reads 1 signals an hour, and"},
 	} {
-		w.limits.Signals = c.limit
+		w.memory = newMemory(w)
+		w.fails("orders", 0, 240)
+		w.limits.Signals, w.limits.Hourly = c.signals, c.hourly
 		got := w.report(Day, hours(240))
 		page := w.shelf.kept[ours+"/day/2026-03-12T00Z.html"]
-		if got.Signals != c.looked || got.Capped != (c.says != "") || !strings.Contains(page, c.says) {
-			t.Errorf("at most %d: looked at %d, capped %t", c.limit, got.Signals, got.Capped)
+		if got.Capped != (c.says != "") || !strings.Contains(page, c.says) || got.Anomalies == 0 {
+			t.Errorf("at most %d, %d an hour: %+v", c.signals, c.hourly, got)
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	EventToAlert     Metric = "EventToAlert"
 	LookupsSpent     Metric = "LookupsSpent"
 	CapsReached      Metric = "CapsReached"
+	Anomalies        Metric = "Anomalies"
 	LogLinesOmitted  Metric = "LogLinesOmitted"
 )
 
@@ -42,10 +43,11 @@ func Metrics() []Description {
 		{EventsPoison, "Count", "events that can't be understood, now or later", "detect, intake, notify"},
 		{EventsFailed, "Count", "events that could not be kept for a fault of ours or of AWS's; they come again", "detect, intake, notify, settle"},
 		{Lateness, "Seconds", "age of an invocation's oldest event when it was handled", "detect, intake"},
-		{AlertsSent, "Count", "revisions of findings that were told to somebody", "notify"},
+		{AlertsSent, "Count", "revisions of findings, and reports, that were told to somebody", "notify, report"},
 		{EventToAlert, "Seconds", "from the last event that a finding rests on until it was told", "notify"},
 		{LookupsSpent, "Count", "requests to CloudTrail's event history, of which an account has two a second", "settle"},
-		{CapsReached, "Count", "versions of findings for which something was left out, since a limit was reached", "detect, settle"},
+		{CapsReached, "Count", "versions of findings, and runs of report, for which something was left out, since a limit was reached", "detect, report, settle"},
+		{Anomalies, "Count", "what a run of report found odd about the times of events", "report"},
 		{LogLinesOmitted, "Count", "log lines that were not written, since there were too many of a kind", "detect, intake, notify, report, settle"},
 	}
 }

@@ -9,11 +9,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // NewClient returns a client of S3. The environment may name another endpoint,
@@ -45,6 +48,26 @@ func (b *Bucket) Put(ctx context.Context, key, contentType string, body []byte) 
 		return "", fmt.Errorf("put %s into bucket %s: %w", key, b.name, err)
 	}
 	return "s3://" + b.name + "/" + key, nil
+}
+
+// maxObject is the most that is read of an object, far more than a report has.
+const maxObject = 32 << 20
+
+// Get returns an object, or nothing if there is none.
+func (b *Bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: &key})
+	if none := (*types.NoSuchKey)(nil); errors.As(err, &none) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %s from bucket %s: %w", key, b.name, err)
+	}
+	defer out.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(out.Body, maxObject))
+	if err != nil {
+		return nil, fmt.Errorf("get %s from bucket %s: %w", key, b.name, err)
+	}
+	return body, nil
 }
 
 // Link returns an address at which the object can be read by whoever has it. It

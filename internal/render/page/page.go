@@ -79,9 +79,10 @@ type changeList struct {
 	Since     string
 	None      bool
 	New, Gone []change
+	Changed   []change
 }
 
-type change struct{ Kind, Subject, Anchor string }
+type change struct{ Kind, Subject, Anchor, Trend, Words string }
 
 type card struct {
 	Anchor, Name, Origin string
@@ -172,12 +173,17 @@ func changesOf(r incident.Report, anchors map[string]string) *changeList {
 	if r.Since.IsZero() {
 		return nil
 	}
-	c := &changeList{Since: r.Since.UTC().Format(clock) + " UTC", None: len(r.New)+len(r.Gone) == 0}
+	c := &changeList{Since: r.Since.UTC().Format(clock) + " UTC", None: len(r.New)+len(r.Gone)+len(r.Changed) == 0}
 	describe := func(a incident.Anomaly) change {
-		return change{render.AnomalyName(a.Kind), render.OneLine(render.SubjectName(a.Subject)), anchors[a.Subject.Key()]}
+		return change{Kind: render.AnomalyName(a.Kind), Subject: render.OneLine(render.SubjectName(a.Subject)), Anchor: anchors[a.Subject.Key()]}
 	}
 	for _, i := range r.New {
 		c.New = append(c.New, describe(r.Anomalies[i]))
+	}
+	for _, x := range r.Changed {
+		d := describe(r.Anomalies[x.Index])
+		d.Trend, d.Words = string(x.Trend), render.OneLine(x.Words)
+		c.Changed = append(c.Changed, d)
 	}
 	for _, a := range r.Gone {
 		c.Gone = append(c.Gone, describe(a))

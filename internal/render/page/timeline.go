@@ -366,11 +366,18 @@ func weekMap(a render.About, width, height int) (template.HTML, error) {
 		heat[i].color = inkHeat + ink(i)
 		f.Add(heat[i])
 	}
-	label := "Failures by hour of the week (UTC): none"
+	label := "Hours of the week with failures (UTC): none"
 	if most > 0 {
-		label = fmt.Sprintf("Failures by hour of the week (UTC): most, %d, on %s", most, busiest)
+		label = fmt.Sprintf("Hours of the week with failures (UTC): most often, %s, on %s", times(most), busiest)
 	}
 	return f.svg(label)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // heatStep maps a count to a colour; only none at all has the first one.

@@ -56,11 +56,12 @@ func Odd() incident.Report {
 		},
 		Findings:   []incident.Finding{trustOpened(), refreshBug()},
 		New:        []int{4},
+		Changed:    []incident.Change{{Index: 3, Trend: incident.Worse, Words: "every 1h instead of every 2h"}, {Index: 1, Trend: incident.Better, Words: "none came since"}},
 		Gone:       []incident.Anomaly{{Kind: incident.RefreshBugAnomaly, Subject: batch}},
 		BlindSpots: []string{"No IAM events were seen."},
 	}
 	r.Series[1].Weekly[time.Wednesday] = [24]int{1, 1, 1, 1, 2, 1, 1, 1, 1}
-	r.Series[2].Weekly[time.Wednesday][3] = 40
+	r.Series[2].Weekly[time.Wednesday][3] = 4
 	return r
 }
 
@@ -99,7 +100,7 @@ func Hostile() incident.Report {
 	for i := range r.Series {
 		r.Series[i].Subject = r.Anomalies[0].Subject
 	}
-	r.Gone[0].Subject.Name = evil
+	r.Gone[0].Subject.Name, r.Changed[0].Words = evil, evil
 	f := &r.Findings[0]
 	f.Subject.Name, f.Subject.ARN, f.Summary = evil, evil, evil
 	r.Findings = r.Findings[:1]
