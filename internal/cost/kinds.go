@@ -124,8 +124,8 @@ func (b *biller) work(f string, starts float64, topics int) (seconds, reads, wri
 	case "Settle":
 		return starts * settleTime, starts * settleReads, starts * settleWrites
 	case "Report":
-		scanned := b.flow.kept() * 1e9
-		return starts * (reportTime + scanned/scanSpeed + told), starts * scanned / 4096 / 2, 0
+		items := b.flow.kept() * 1e9 / keptDays / itemBytes // of a day
+		return starts * (reportTime + items/100*2*roundTrip + told), starts * (bookPages + items), starts * bookPages
 	case "Intake":
 		return starts * (roundTrip + told), 0, 0
 	}
