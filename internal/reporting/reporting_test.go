@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-		"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
