@@ -52,15 +52,15 @@ func TestMetricsAreWrittenByWhomTheListNames(t *testing.T) {
 				}
 				sources[function] = string(b)
 			}
-			name := "telemetry." + string(d.Metric)
+			names := []string{"telemetry." + string(d.Metric)}
 			switch d.Metric {
 			case telemetry.CapsReached:
-				name = "telemetry.Decided"
+				names = append(names, "telemetry.Decided")
 			case telemetry.LogLinesOmitted:
-				name = "meter.Flush"
+				names = []string{"meter.Flush"}
 			}
 			says := slices.Contains(strings.Split(d.By, ", "), function)
-			if writes := strings.Contains(sources[function], name); writes != says {
+			if writes := slices.ContainsFunc(names, func(n string) bool { return strings.Contains(sources[function], n) }); writes != says {
 				t.Errorf("%s writes %s: %t, and the list says %t", function, d.Metric, writes, says)
 			}
 		}
