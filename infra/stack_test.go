@@ -130,7 +130,10 @@ func TestDefaultTemplatesOfTheBill(t *testing.T) {
 }
 
 func TestSynthesisIsReproducible(t *testing.T) {
-	again, _ := synth(t, smallest)
+	again, warnings := synth(t, smallest)
+	if len(warnings) > 0 {
+		t.Errorf("a deployment without fault is warned of: %q", warnings)
+	}
 	for id, s := range deployments["smallest"](t) {
 		if !bytes.Equal(s.text, again[id].text) {
 			t.Errorf("%s differs between two syntheses", id)
