@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"internal/policy", "internal/logline"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
-	{"internal/detect", "internal/intake", "internal/report", "internal/store/filing"},
+	{"internal/detect", "internal/doctor", "internal/intake", "internal/report", "internal/store/filing"},
 	{"internal/notify", "internal/reporting", "internal/settle"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
@@ -43,6 +43,7 @@ var forTests = []string{"internal/render/rendertest", "internal/store/storetest"
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
 	"internal/logline", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
+	"internal/doctor",
 }
 
 // impure are the packages and calls that a pure package must not use.
