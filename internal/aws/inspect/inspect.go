@@ -1,0 +1,304 @@
+// Package inspect reads from an account what package doctor judges.
+//
+// It changes nothing: it makes the calls that doctor's catalogue names as
+// permissions, and no others. What it may not read, or what does not answer,
+// becomes a gap beside the facts, and the rest is read all the same. It keeps to
+// the rates at which AWS answers: LookupEvents is asked once a second in each
+// Region, and what is throttled is asked again later, as the SDK does.
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/account"
+	accounttypes "github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/trailverdict/trailverdict/internal/doctor"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+)
+
+// Options say what to look at.
+type Options struct {
+	// Profile names credentials in the shared configuration; empty for the usual
+	// ones.
+	Profile string
+	Stack   string
+	Before  bool
+	// Regions limits the look to these and the home Region. If it is empty, all
+	// that the account can use are looked at.
+	Regions []string
+	// Tell is told what is being read. It may be called by several goroutines.
+	Tell func(string)
+}
+
+// attempts are how often a request is made before it counts as failed.
+const attempts = 5
+
+// Account reads the account that the environment has credentials of. An error
+// means that there is nothing to judge: no credentials, or none that AWS takes.
+func Account(ctx context.Context, o Options) (doctor.Facts, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(o.Profile), config.WithRetryMaxAttempts(attempts), config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return doctor.Facts{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return Look(ctx, cfg, o, Clock{Now: time.Now, Sleep: sleep})
+}
+
+// Clock is where time comes from.
+type Clock struct {
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// inspector reads one account.
+type inspector struct {
+	Options
+	cfg   aws.Config
+	clock Clock
+	facts doctor.Facts
+
+	mu     sync.Mutex
+	trails map[string]doctor.Trail // by ARN: a trail of all Regions is seen in each
+}
+
+// Look reads an account with a configuration.
+func Look(ctx context.Context, cfg aws.Config, o Options, c Clock) (doctor.Facts, error) {
+	if o.Tell == nil {
+		o.Tell = func(string) {}
+	}
+	i := &inspector{Options: o, cfg: cfg, clock: c, trails: map[string]doctor.Trail{}}
+	anywhere := cfg.Region // in the partition
+	if len(o.Regions) > 0 {
+		anywhere = o.Regions[0]
+	}
+	i.facts = doctor.Facts{Stack: o.Stack, Before: o.Before, Home: home(anywhere), Now: c.Now(), ByPlace: map[string]doctor.Region{}}
+	if err := i.caller(ctx); err != nil {
+		return doctor.Facts{}, err
+	}
+	i.place(ctx)
+	i.regions(ctx)
+	if err := ctx.Err(); err != nil {
+		return doctor.Facts{}, err
+	}
+	return i.facts, nil
+}
+
+// home is the Region in which a partition's events of IAM are delivered.
+func home(region string) string {
+	switch lineage.PartitionOf(region) {
+	case "aws-cn":
+		return "cn-north-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return "us-east-1"
+}
+
+// in is the configuration for a Region.
+func (i *inspector) in(region string) aws.Config {
+	cfg := i.cfg.Copy()
+	cfg.Region = region
+	return cfg
+}
+
+// caller says who asks, and how far this machine's clock is off.
+func (i *inspector) caller(ctx context.Context) error {
+	i.Tell("who asks")
+	out, err := sts.NewFromConfig(i.in(i.facts.Home)).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("ask whose credentials these are: %w", credentials(err))
+	}
+	i.facts.Account, i.facts.Caller = aws.ToString(out.Account), aws.ToString(out.Arn)
+	if a, err := arn.Parse(i.facts.Caller); err == nil {
+		i.facts.Partition = a.Partition
+	}
+	server, known := middleware.GetServerTime(out.ResultMetadata)
+	received, ok := middleware.GetResponseAt(out.ResultMetadata)
+	if known && ok {
+		i.facts.Skew = received.Sub(server).Truncate(time.Second) // AWS's time has seconds alone
+	}
+	return nil
+}
+
+// place reads what there is once.
+func (i *inspector) place(ctx context.Context) {
+	i.facts.Looked = []string{i.facts.Home}
+	i.Tell("which Regions can be used")
+	if len(i.Regions) == 0 {
+		i.facts.Regions = i.usable(ctx)
+		i.look(i.facts.Regions.Value)
+	} else {
+		i.facts.Regions.Value = i.Regions
+		i.look(i.Regions)
+	}
+	functions, err := lambda.NewFromConfig(i.in(i.facts.Home)).GetAccountSettings(ctx, nil)
+	i.facts.Spare = answer("lambda:GetAccountSettings", i.facts.Home, err, func() int {
+		return int(aws.ToInt32(functions.AccountLimit.UnreservedConcurrentExecutions))
+	})
+	if i.Before {
+		return
+	}
+	bus, err := eventbridge.NewFromConfig(i.in(i.facts.Home)).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String("default")})
+	i.facts.Bus = answer("events:DescribeEventBus", i.facts.Home, err, func() string { return aws.ToString(bus.Policy) })
+}
+
+// look adds Regions to those that are looked at.
+func (i *inspector) look(regions []string) {
+	for _, region := range regions {
+		if !slices.Contains(i.facts.Looked, region) {
+			i.facts.Looked = append(i.facts.Looked, region)
+		}
+	}
+	slices.Sort(i.facts.Looked[1:])
+}
+
+// usable are the Regions that are switched on.
+func (i *inspector) usable(ctx context.Context) doctor.Answer[[]string] {
+	on := []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault}
+	pages := account.NewListRegionsPaginator(account.NewFromConfig(i.in(i.facts.Home)), &account.ListRegionsInput{RegionOptStatusContains: on})
+	var list []string
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return gap[[]string]("account:ListRegions", i.facts.Home, err)
+		}
+		for _, r := range out.Regions {
+			list = append(list, aws.ToString(r.RegionName))
+		}
+	}
+	return doctor.Answer[[]string]{Value: list}
+}
+
+// atOnce is how many Regions are read at the same time.
+const atOnce = 8
+
+func (i *inspector) regions(ctx context.Context) {
+	var wait sync.WaitGroup
+	turn := make(chan struct{}, atOnce)
+	for _, region := range i.facts.Looked {
+		wait.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			r := i.region(ctx, region)
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.facts.ByPlace[region] = r
+		})
+	}
+	wait.Wait()
+}
+
+func (i *inspector) region(ctx context.Context, region string) doctor.Region {
+	i.Tell(region)
+	r := doctor.Region{Stack: i.stack(ctx, region, i.Stack)}
+	if region == i.facts.Home {
+		if !i.Before {
+			watch := i.stack(ctx, region, i.Stack+"-watch")
+			i.mu.Lock()
+			i.facts.Watch = watch
+			i.mu.Unlock()
+		}
+		r.Trails = i.trailsOf(ctx, region)
+		return r
+	}
+	if !r.Stack.Known() {
+		r.Use = i.use(ctx, region)
+	}
+	r.Trails = i.trailsOf(ctx, region)
+	return r
+}
+
+// answer is a call's answer, or why there is none. The value is made if there
+// was no error.
+func answer[T any](action, region string, err error, value func() T) doctor.Answer[T] {
+	if err != nil {
+		return gap[T](action, region, err)
+	}
+	return doctor.Answer[T]{Value: value()}
+}
+
+// Codes of AWS's errors.
+var (
+	absent  = []string{"ResourceNotFoundException", "NotFound", "NotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
+	refused = []string{"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+	strange = []string{"InvalidClientTokenId", "UnrecognizedClientException", "OptInRequired"}
+)
+
+// apiError is an error that AWS answered with.
+type apiError interface {
+	ErrorCode() string
+	ErrorMessage() string
+}
+
+// gap is an answer that an error stands in place of. Messages of AWS's errors are
+// not kept: they quote requests.
+func gap[T any](action, region string, err error) doctor.Answer[T] {
+	g := &doctor.Gap{Action: action, Region: region}
+	var api apiError
+	if !errors.As(err, &api) {
+		g.Reason = unreached(err)
+		return doctor.Answer[T]{Gap: g}
+	}
+	code := api.ErrorCode()
+	switch {
+	case slices.Contains(absent, code), code == "ValidationError" && strings.HasSuffix(api.ErrorMessage(), "does not exist"):
+		return doctor.Answer[T]{Missing: true}
+	case slices.Contains(refused, code):
+		g.Denied = true
+	case slices.Contains(strange, code):
+		g.Reason = code + ": these credentials are not valid in this Region, as those of the global STS endpoint are not where a Region must be switched on"
+	default:
+		g.Reason = "AWS answers " + code
+	}
+	return doctor.Answer[T]{Gap: g}
+}
+
+// unreached says why there was no answer: the innermost reason, which names no
+// request.
+func unreached(err error) string {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return "no answer: " + err.Error()
+}
+
+// credentials says what is wrong with those, where that is why AWS knows nobody.
+func credentials(err error) error {
+	var api apiError
+	if !errors.As(err, &api) {
+		return errors.New(unreached(err))
+	}
+	switch code := api.ErrorCode(); code {
+	case "ExpiredToken", "ExpiredTokenException":
+		return errors.New("the credentials have expired (" + code + "): sign in again, or take new ones")
+	case "InvalidClientTokenId", "UnrecognizedClientException":
+		return errors.New("AWS does not know the credentials (" + code + "): they were deleted or disabled, lack their session token, or belong to another partition")
+	case "SignatureDoesNotMatch":
+		return errors.New("the secret does not belong to the access key, or this machine's clock is wrong (" + code + ")")
+	default:
+		return errors.New("AWS answers " + code)
+	}
+}
