@@ -44,3 +44,24 @@ func (b bar) finish() {
 		_ = b.Finish()
 	}
 }
+
+// spinner shows what is being done, when nobody knows how much there is to do.
+func (p *program) spinner() bar {
+	if !p.terminal(p.stderr) {
+		return bar{}
+	}
+	return bar{progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(p.stderr),
+		progressbar.OptionSpinnerType(14),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// tell shows what is being read. It may be called by several goroutines.
+func (b bar) tell(what string) {
+	if b.ProgressBar != nil {
+		b.Describe("reading " + what)
+		b.add(1)
+	}
+}

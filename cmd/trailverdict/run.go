@@ -78,7 +78,7 @@ func (p *program) command() *cobra.Command {
 says of each incident whether it is a compromise, an expiry, a misconfiguration,
 a planned change, or inconclusive, with the evidence for and against.
 
-It needs no AWS account and sends nothing anywhere.`,
+It needs no AWS account and sends nothing anywhere; doctor alone reads from one.`,
 		Example: `  trailverdict demo                          # see it decide about recorded stories
   trailverdict replay logs/                  # a folder of CloudTrail log files
   aws cloudtrail lookup-events | trailverdict replay -`,
@@ -93,7 +93,7 @@ It needs no AWS account and sends nothing anywhere.`,
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
 	root.AddCommand(
 		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(),
-		p.costCommand(), p.versionCommand(),
+		p.costCommand(), p.doctorCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -5,18 +5,27 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/trailverdict/trailverdict/internal/localaws"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"trailverdict": main})
 }
+
+// templates are what infra makes.
+const templates = "../../infra/testdata"
 
 // TestScripts runs the command as a user types it.
 func TestScripts(t *testing.T) {
@@ -26,6 +35,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
+		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EVENTS", events)
@@ -33,9 +43,61 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "gzip": gzipFile, "json": validJSON, "lines": lines,
+			"account": account, "exits": exits, "gzip": gzipFile, "json": validJSON, "lines": lines, "narrow": narrow,
 		},
 	})
+}
+
+// account puts an account in AWS's place, in which the smallest deployment stands,
+// and does something to it: account sound
+func account(ts *testscript.TestScript, _ bool, args []string) {
+	a := localaws.NewAccount("111122223333", "aws", time.Now, "us-east-1", "eu-west-1")
+	var home *localaws.Stack
+	for _, name := range []string{"trailverdict-watch", "trailverdict"} {
+		template, err := os.ReadFile(filepath.Join(templates, "smallest."+name+".json"))
+		ts.Check(err)
+		home, err = a.Deploy(name, "us-east-1", template)
+		ts.Check(err)
+	}
+	trail := a.AddTrail("audit", "us-east-1")
+	switch args[0] {
+	case "sound":
+	case "harmed":
+		trail.EventSelectors[0]["ReadWriteType"] = "WriteOnly"
+		home.Part("Sessions").Properties["State"] = "ENABLED"
+		home.Part("IdentityChanges").Properties["State"] = "DISABLED"
+		home.Part("RouteEmail1").Properties["State"] = "PendingConfirmation"
+		home.Part("Operations9").Properties["KmsMasterKeyId"] = "alias/aws/sns"
+		home.Part("DeadLettersB").Properties["Waiting"] = 3
+	case "closed":
+		a.Deny("sns:ListSubscriptionsByTopic", "events:ListTargetsByRule", "sqs:GetQueueAttributes")
+	case "expired":
+		a.Fail("sts:GetCallerIdentity", "ExpiredToken")
+	case "empty":
+		a.Undeploy("trailverdict", "us-east-1")
+		a.Undeploy("trailverdict-watch", "us-east-1")
+	default:
+		ts.Fatalf("account %s: unknown", args[0])
+	}
+	server := httptest.NewServer(a)
+	ts.Defer(server.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ACCESS_KEY_ID": localaws.AccessKeyID, "AWS_SECRET_ACCESS_KEY": localaws.SecretAccessKey, "AWS_SESSION_TOKEN": "invented-token",
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// narrow wants no line of a file, or of stdout, to be wider than a terminal,
+// but for words that have no place to break.
+func narrow(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		line = strings.TrimRight(line, "\n")
+		if utf8.RuneCountInString(line) > 80 && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(strings.TrimSpace(line), "--") {
+			ts.Fatalf("wider than 80 columns: %s", line)
+		}
+	}
 }
 
 // exits runs a command and wants an exit status: exits 3 trailverdict replay x
