@@ -53,11 +53,14 @@ func TestScripts(t *testing.T) {
 func account(ts *testscript.TestScript, _ bool, args []string) {
 	a := localaws.NewAccount("111122223333", "aws", time.Now, "us-east-1", "eu-west-1")
 	var home *localaws.Stack
-	for _, name := range []string{"trailverdict-watch", "trailverdict"} {
+	for _, name := range []string{"trailverdict", "trailverdict-watch"} {
 		template, err := os.ReadFile(filepath.Join(templates, "smallest."+name+".json"))
 		ts.Check(err)
-		home, err = a.Deploy(name, "us-east-1", template)
+		s, err := a.Deploy(name, "us-east-1", template)
 		ts.Check(err)
+		if home == nil {
+			home = s
+		}
 	}
 	trail := a.AddTrail("audit", "us-east-1")
 	switch args[0] {

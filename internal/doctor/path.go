@@ -74,7 +74,7 @@ var publishers = []struct {
 	{"Signals", []string{eventBridge}},
 	{"DeadLetters", []string{eventBridge}},
 	{"Operations", []string{eventBridge, cloudWatch}},
-	{"Watch", []string{eventBridge}},
+	{"Watch", []string{eventBridge, cloudWatch}},
 }
 
 const (

@@ -88,32 +88,26 @@ func (x *exam) stackState(s Stack) {
 
 // parts looks for everything that a stack made and that is gone.
 func parts(x *exam) {
-	n := 0
 	for _, s := range x.stacks() {
-		n += gone(x, s, "rule", s.Rules)
-		n += gone(x, s, "queue", s.Queues)
-		n += gone(x, s, "topic", s.Topics)
-		n += gone(x, s, "function", s.Functions)
-		n += gone(x, s, "event source mapping", s.Mappings)
-		n += gone(x, s, "schedule", s.Schedules)
-		n += gone(x, s, "table", s.Tables)
-		n += gone(x, s, "log group", s.Logs)
+		gone(x, s, "rule", s.Rules)
+		gone(x, s, "queue", s.Queues)
+		gone(x, s, "topic", s.Topics)
+		gone(x, s, "function", s.Functions)
+		gone(x, s, "event source mapping", s.Mappings)
+		gone(x, s, "schedule", s.Schedules)
+		gone(x, s, "table", s.Tables)
+		gone(x, s, "log group", s.Logs)
 	}
-	x.note("%d parts looked at", n)
 }
 
-// gone reports the parts of one kind that are missing, and counts those that
-// are there.
-func gone[T any](x *exam, s Stack, kind string, list []Part[T]) (there int) {
+// gone reports the parts of one kind that are missing.
+func gone[T any](x *exam, s Stack, kind string, list []Part[T]) {
 	for _, p := range list {
-		if _, ok := know(x, p.Is); ok {
-			there++
-		} else if p.Is.Missing {
+		if _, ok := know(x, p.Is); !ok && p.Is.Missing {
 			x.problem(s.Region, fmt.Sprintf("%s %s of stack %s (%s) is gone", kind, p.ID, s.Name, p.Name),
 				s.revert("Find out who deleted it: CloudTrail's event history has the call.")...)
 		}
 	}
-	return there
 }
 
 // revert puts back what was changed by hand, which deploying again does not:

@@ -25,8 +25,8 @@ func tellingChecks() []Check {
 // confirmed reports whether a subscription is one that SNS sends to.
 func (s Subscription) confirmed() bool { return strings.HasPrefix(s.ARN, "arn:") }
 
-// receivers wants somebody behind each of three: findings, in whichever form;
-// trouble of the detector; harm done to it.
+// receivers wants somebody behind each of these: findings, in whichever form;
+// trouble of the detector; harm done to it; what a forwarder could not forward.
 func receivers(x *exam) {
 	home, ok := x.parted(x.ByPlace[x.Home].Stack)
 	if !ok {
@@ -37,6 +37,11 @@ func receivers(x *exam) {
 	x.heard(home, "trouble of the detector itself", "Operations")
 	if watch, there := x.parted(x.Watch); there {
 		x.heard(watch, "harm done to the detector", "Watch")
+	}
+	for _, region := range x.Looked[1:] {
+		if s, there := x.parted(x.ByPlace[region].Stack); there {
+			x.heard(s, "what could not be forwarded from "+region, "Operations")
+		}
 	}
 }
 

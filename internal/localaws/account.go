@@ -29,6 +29,7 @@ type Account struct {
 	mu       sync.Mutex
 	regions  map[string]string // name to status
 	stacks   map[string]*Stack // by Region and name
+	exports  map[string]any    // the same
 	trails   []*TrailState
 	keys     map[string]*KeyState // by ARN
 	buses    map[string]string    // policies of default buses, by Region
@@ -69,7 +70,7 @@ type KeyState struct{ State, Manager, Policy string }
 // NewAccount returns an account without anything in it, but with Regions.
 func NewAccount(id, partition string, now func() time.Time, regions ...string) *Account {
 	a := &Account{
-		ID: id, Partition: partition, now: now, history: NewEventHistory(now), regions: map[string]string{}, stacks: map[string]*Stack{},
+		ID: id, Partition: partition, now: now, history: NewEventHistory(now), regions: map[string]string{}, stacks: map[string]*Stack{}, exports: map[string]any{},
 		keys: map[string]*KeyState{}, buses: map[string]string{}, spare: 1000,
 		denied: map[string]bool{}, failing: map[string]string{}, requests: map[string]int{}, places: map[string]int{},
 	}
@@ -152,12 +153,17 @@ func (a *Account) Places() []string {
 	return slices.Sorted(maps.Keys(a.places))
 }
 
-// Deploy makes what a template describes.
+// Deploy makes what a template describes. Stacks whose exports it imports must
+// be there.
 func (a *Account) Deploy(name, region string, template []byte) (*Stack, error) {
 	var t struct {
 		Resources map[string]struct {
 			Type       string
 			Properties map[string]any
+		}
+		Outputs map[string]struct {
+			Value  any
+			Export struct{ Name string }
 		}
 	}
 	if err := json.Unmarshal(template, &t); err != nil {
@@ -176,6 +182,12 @@ func (a *Account) Deploy(name, region string, template []byte) (*Stack, error) {
 		r.Properties = properties
 	}
 	a.settle(s)
+	for _, out := range t.Outputs {
+		if out.Export.Name != "" {
+			value := a.resolve(s, out.Value)
+			a.Change(func() { a.exports[region+" "+out.Export.Name] = value })
+		}
+	}
 	a.Change(func() { a.stacks[region+" "+name] = s })
 	return s, nil
 }
@@ -298,6 +310,9 @@ func (a *Account) intrinsic(s *Stack, key string, of any) (any, bool) {
 			texts = append(texts, fmt.Sprint(p))
 		}
 		return strings.Join(texts, fmt.Sprint(list[0])), true
+	case "Fn::ImportValue":
+		value, ok := a.exports[s.Region+" "+fmt.Sprint(of)]
+		return value, ok
 	}
 	return nil, false
 }

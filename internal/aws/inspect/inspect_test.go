@@ -506,6 +506,13 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 			},
 		},
 		{
+			name: "nobody hears a forwarder", template: "everything", harm: func(_ *testing.T, d *deployed) { d.far.Part("OperationsTo1").Gone = true },
+			want: []string{
+				"problem receivers, eu-west-1: nobody is told about what could not be forwarded from eu-west-1",
+				"problem subscriptions, eu-west-1: subscription OperationsTo1 of stack tv is gone",
+			},
+		},
+		{
 			name: "nobody hears the watch", harm: func(t *testing.T, d *deployed) { d.watch.Part("WatchTo1").Properties["State"] = "Deleted" },
 			want: []string{
 				"problem receivers, us-east-1: nobody is told about harm done to the detector",
