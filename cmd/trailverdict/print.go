@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,58 +13,78 @@ import (
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
-// print writes the findings that are to be shown.
-func (p *program) print(w io.Writer, d decision, o replayOptions) error {
-	write := p.writer(w, o)
-	printed, batch := 0, []incident.Finding(nil)
-	for _, f := range inOrder(d.shown, o) {
-		suppression, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
-		if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
-			continue
+// print writes the findings that are to be shown, and counts all of them.
+func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
+	s := shower{program: p, write: p.writer(w, o), w: w, o: o}
+	for history, err := range d.findings.Histories() {
+		if err != nil {
+			return fmt.Errorf("read findings: %w", err)
 		}
-		if printed++; printed > 1 && o.format.value == "text" {
-			if _, err := fmt.Fprintf(w, "\n%s\n\n", strings.Repeat("─", 80)); err != nil {
-				return fmt.Errorf("write finding: %w", err)
+		d.count(history[len(history)-1], o)
+		if !o.revisions {
+			history = history[len(history)-1:]
+		}
+		for _, f := range history {
+			suppression, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
+			if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
+				continue
+			}
+			if err := s.show(f, suppression); err != nil {
+				return err
 			}
 		}
-		if o.format.value == "asff" {
-			batch = append(batch, f)
-			continue
-		}
-		if !suppressed {
-			suppression = incident.Suppression{}
-		}
-		if err := write(f, suppression); err != nil {
-			return err
-		}
 	}
-	if printed == 0 && o.format.value == "text" && !d.summary.Nothing() {
+	if s.shown == 0 && o.format.value == "text" && !d.summary.Nothing() {
 		_, err := fmt.Fprintf(w, "No findings at severity %s or above.\n", o.minSeverity)
 		return err
 	}
-	return p.printBatches(w, batch)
+	return s.endBatches()
 }
 
-// printBatches writes findings as Security Hub imports them.
-func (p *program) printBatches(w io.Writer, findings []incident.Finding) error {
-	leftOut, err := render.ASFF(w, findings, version())
-	if leftOut > 0 {
-		_, _ = fmt.Fprintf(p.stderr, "%s left out: Security Hub imports only what belongs to a known account\n", count(leftOut, "finding"))
+// shower writes one finding after the other.
+type shower struct {
+	*program
+	write   func(incident.Finding, incident.Suppression) error
+	w       io.Writer
+	o       replayOptions
+	shown   int
+	batch   []incident.Finding // for Security Hub
+	leftOut int
+}
+
+// batched is how many findings for Security Hub are held at once, a multiple of
+// what goes into a batch.
+const batched = 1000
+
+func (s *shower) show(f incident.Finding, suppression incident.Suppression) error {
+	if s.shown++; s.shown > 1 && s.o.format.value == "text" {
+		if _, err := fmt.Fprintf(s.w, "\n%s\n\n", strings.Repeat("─", 80)); err != nil {
+			return fmt.Errorf("write finding: %w", err)
+		}
 	}
+	if s.o.format.value != "asff" {
+		return s.write(f, suppression)
+	}
+	if s.batch = append(s.batch, f); len(s.batch) < batched {
+		return nil
+	}
+	return s.writeBatches()
+}
+
+// writeBatches writes findings as Security Hub imports them.
+func (s *shower) writeBatches() error {
+	leftOut, err := render.ASFF(s.w, s.batch, version())
+	s.leftOut += leftOut
+	s.batch = s.batch[:0]
 	return err
 }
 
-// inOrder puts the gravest findings first for people. For programs they stay in
-// the detector's own order.
-func inOrder(findings []incident.Finding, o replayOptions) []incident.Finding {
-	if o.format.value != "text" || o.revisions {
-		return findings
+func (s *shower) endBatches() error {
+	err := s.writeBatches()
+	if s.leftOut > 0 {
+		_, _ = fmt.Fprintf(s.stderr, "%s left out: Security Hub imports only what belongs to a known account\n", count(s.leftOut, "finding"))
 	}
-	sorted := slices.Clone(findings)
-	slices.SortStableFunc(sorted, func(a, b incident.Finding) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.FirstSeen.Compare(b.FirstSeen))
-	})
-	return sorted
+	return err
 }
 
 // writer is how one finding is written in the format asked for.
@@ -112,7 +130,7 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	for _, err := range s.Failed {
 		line("unreadable", err.Error())
 	}
-	line("findings", tally(d, o))
+	line("findings", d.tally.words(o))
 	title := "not visible"
 	for _, gap := range s.Gaps() {
 		line(title, gap)
@@ -140,31 +158,39 @@ func example(e trail.Skip) string {
 }
 
 // tally counts final findings by verdict, and those that are not shown.
-func tally(d decision, o replayOptions) string {
-	if len(d.findings) == 0 {
-		return "none"
+type tally struct {
+	verdicts        map[incident.Verdict]int
+	low, suppressed int
+	compromise      bool // one that is not suppressed
+}
+
+func (d *decision) count(f incident.Finding, o replayOptions) {
+	t := &d.tally
+	if t.verdicts == nil {
+		t.verdicts = map[incident.Verdict]int{}
 	}
+	t.verdicts[f.Verdict]++
+	_, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
+	switch {
+	case suppressed:
+		t.suppressed++
+	case f.Severity < o.minSeverity.Severity:
+		t.low++
+	}
+	t.compromise = t.compromise || f.Verdict == incident.Compromise && !suppressed
+}
+
+func (t tally) words(o replayOptions) string {
 	var parts []string
 	for _, v := range incident.Verdicts {
-		n := 0
-		for _, f := range d.findings {
-			if f.Verdict == v {
-				n++
-			}
-		}
-		if n > 0 {
+		if n := t.verdicts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	low, suppressed := 0, 0
-	for _, f := range d.findings {
-		if _, ok := detect.Suppressed(f, d.settings.Suppressions, d.asOf); ok {
-			suppressed++
-		} else if f.Severity < o.minSeverity.Severity {
-			low++
-		}
+	if len(parts) == 0 {
+		return "none"
 	}
-	return strings.Join(parts, ", ") + plus(low, "below "+o.minSeverity.String()) + plus(suppressed, "suppressed")
+	return strings.Join(parts, ", ") + plus(t.low, "below "+o.minSeverity.String()) + plus(t.suppressed, "suppressed")
 }
 
 // plus is a remark about n things, if there are any.

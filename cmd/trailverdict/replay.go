@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,7 @@ type replayOptions struct {
 	minSeverity severity
 	asOf        instant
 	revisions   bool
+	workers     int
 	verbose     bool
 }
 
@@ -75,6 +78,7 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 	f.Var(&o.minSeverity, "min-severity", "hide findings below LEVEL: informational, low, medium, high, critical")
 	f.Var(&o.asOf, "as-of", "decide as of TIME (default: the last event's time)")
 	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")
+	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "use up to `N` processors, and 32 MiB of memory for each")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print all evidence with its weights, and suppressed findings too")
 	_ = cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions(incident.Severities, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -94,14 +98,26 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 	if err != nil {
 		return err
 	}
+	defer limitMemory(o.workers)()
 	decided, err := p.decide(ctx, inputs, c, o)
 	if err == nil {
-		err = p.print(out, decided, o)
+		defer decided.findings.Close()
+		err = p.print(out, &decided, o)
 	}
 	if err := out.finish(err); err != nil {
 		return err
 	}
 	return p.conclude(decided, o, time.Since(began))
+}
+
+// limitMemory has garbage collected in time for what docs/replay.md promises:
+// 64 MiB and 32 more for each worker. What is held at once is bounded by
+// replay's limits; this is about what is held no longer. It returns what undoes
+// it.
+func limitMemory(workers int) func() {
+	const program = 30 << 20 // its own text and data, which the limit does not count
+	before := debug.SetMemoryLimit(int64(64<<20+workers*(32<<20)) - program)
+	return func() { debug.SetMemoryLimit(before) }
 }
 
 // loadConfig reads the configuration, or takes the defaults without one.
@@ -134,33 +150,55 @@ type decision struct {
 	summary  replay.Summary
 	asOf     time.Time
 	settings incident.Settings
-	// findings are final; shown are those to print, which may be revisions.
-	findings, shown []incident.Finding
+	findings *replay.Findings
+	tally    tally
 }
 
 // decide reads inputs and decides about them.
 func (p *program) decide(ctx context.Context, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
-	bar := p.progress(inputs)
-	d, summary, err := gather(ctx, inputs, c, bar.add)
-	bar.finish()
+	r, summary, err := p.record(ctx, inputs, c, o.workers)
 	if err != nil {
 		return decision{}, err
 	}
-	dec := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
-	if dec.findings, err = d.Findings(ctx, dec.asOf); err != nil {
+	defer r.Close()
+	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
+	found, err := r.Decide(ctx, d.asOf, o.order(), o.workers, c.Settings)
+	if err != nil {
 		return decision{}, err
 	}
-	dec.shown = dec.findings
-	if o.revisions {
-		dec.shown, err = d.Revisions(ctx, dec.asOf)
+	d.findings = found[0]
+	return d, nil
+}
+
+// order puts the gravest findings first for people. For programs they stay in
+// the detector's own order.
+func (o replayOptions) order() replay.Order {
+	if o.format.value != "text" || o.revisions {
+		return replay.Canonical
 	}
-	return dec, err
+	return replay.GravestFirst
+}
+
+// record reads inputs to be decided about.
+func (p *program) record(ctx context.Context, inputs []replay.Input, c config.Config, workers int) (*replay.Recording, replay.Summary, error) {
+	bar := p.progress(inputs)
+	r := replay.NewRecording(replay.DefaultLimits())
+	summary, err := replay.Read(ctx, inputs, r, workers, bar.add, trail.LogWriters(c.LogWriter))
+	bar.finish()
+	if err == nil {
+		summary.Outcome, err = r.Seal(ctx)
+	}
+	if err != nil {
+		r.Close()
+		return nil, replay.Summary{}, err
+	}
+	return r, summary, nil
 }
 
 // gather reads inputs into a detector of their own.
 func gather(ctx context.Context, inputs []replay.Input, c config.Config, progress func(int)) (*detect.Detector, replay.Summary, error) {
 	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
-	summary, err := replay.Read(ctx, inputs, d, progress, trail.LogWriters(c.LogWriter))
+	summary, err := replay.Read(ctx, inputs, d, runtime.GOMAXPROCS(0), progress, trail.LogWriters(c.LogWriter))
 	return d, summary, err
 }
 
@@ -173,10 +211,8 @@ func (p *program) conclude(d decision, o replayOptions, took time.Duration) erro
 	case d.summary.Nothing():
 		return errors.New("nothing could be read: there are no events in the input")
 	}
-	for _, f := range d.findings {
-		if _, hidden := detect.Suppressed(f, d.settings.Suppressions, d.asOf); !hidden && f.Verdict == incident.Compromise {
-			return errCompromise
-		}
+	if d.tally.compromise {
+		return errCompromise
 	}
 	return nil
 }

@@ -94,7 +94,9 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 			if earlier != nil {
 				r = report.Compare(r, *earlier)
 			}
-			dec.findings = r.Findings
+			for _, f := range r.Findings {
+				dec.count(f, replayOptions{})
+			}
 			err = writeReport(o.format.value, out, r)
 		}
 	}

@@ -38,7 +38,27 @@ func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Findin
 // FindingsAbout are the final findings about the given subjects alone, by their
 // Principal.Key. The evidence must hold everything that bears on them.
 func FindingsAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) []incident.Finding {
-	return final(histories(e, s, asOf, subjects))
+	return final(histories(e, s, asOf, set(subjects)))
+}
+
+// HistoriesAbout are the revisions of each incident of the given subjects, the
+// final one last. The evidence must hold everything that bears on them.
+func HistoriesAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) [][]incident.Finding {
+	return histories(e, s, asOf, set(subjects))
+}
+
+func set(list []string) map[string]bool {
+	out := make(map[string]bool, len(list))
+	for _, s := range list {
+		out[s] = true
+	}
+	return out
+}
+
+// Histories are the revisions of each incident, the final one last, in the order
+// of Findings.
+func Histories(e Evidence, s incident.Settings, asOf time.Time) [][]incident.Finding {
+	return histories(e, s, asOf, nil)
 }
 
 // Subjects are whom signals are about, each as the rest of the evidence names
@@ -75,14 +95,14 @@ func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Findi
 
 // histories are the revisions of every incident, or of those of the subjects
 // wanted.
-func histories(e Evidence, s incident.Settings, asOf time.Time, wanted []string) [][]incident.Finding {
+func histories(e Evidence, s incident.Settings, asOf time.Time, wanted map[string]bool) [][]incident.Finding {
 	w := newWorld(e, s)
 	if asOf.IsZero() {
 		asOf = w.last
 	}
 	var out [][]incident.Finding
 	for _, key := range w.order() {
-		if wanted != nil && !slices.Contains(wanted, key) {
+		if wanted != nil && !wanted[key] {
 			continue
 		}
 		out = append(out, w.historiesOf(w.subjects[key], asOf)...)

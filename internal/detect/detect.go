@@ -38,6 +38,11 @@ type Source interface {
 	Signals(ctx context.Context, q store.Query) (store.Page[incident.Signal], error)
 	// Uses returns the uses of a node in the order of their keys, each key once.
 	Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error)
+	Historian
+}
+
+// Historian gives back what is known about one node.
+type Historian interface {
 	// History returns all that is filed under a node and has not passed its
 	// retention at now, or the newest part if there is more than the store's
 	// limits allow. What it holds was there when reading began, or came since.

@@ -25,20 +25,24 @@ import (
 // audit trail, identity providers, managed policies, and the other renewals of
 // a caller.
 type gathering struct {
-	source  Source
+	source  Historian
 	now     time.Time
+	nodes   int                  // the most that are read
+	items   int                  // the most signals and uses that are read; 0 means any number
+	full    bool                 // a limit was reached
 	read    map[string]bool      // nodes
 	from    map[string]time.Time // of the nodes that were read in part: since when
+	met     map[string]bool      // items; nil where the source may have several versions of one
 	signals []incident.Signal
 	uses    []incident.Use
 	capped  []string
 }
 
-// maxNodes bounds what one decision reads; reaching it shows in the finding.
+// maxNodes bounds what one decision reads of a table; reaching it shows in the finding.
 const maxNodes = 400
 
-func newGathering(s Source, now time.Time) *gathering {
-	return &gathering{source: s, now: now, read: map[string]bool{}, from: map[string]time.Time{}}
+func newGathering(s Historian, now time.Time) *gathering {
+	return &gathering{source: s, now: now, nodes: maxNodes, read: map[string]bool{}, from: map[string]time.Time{}}
 }
 
 // add reads a node that was not read yet.
@@ -46,8 +50,7 @@ func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, er
 	if node == "" || g.read[node] {
 		return nil, nil
 	}
-	if len(g.read) >= maxNodes {
-		g.capped = append(g.capped, fmt.Sprintf("related principals: %d read", maxNodes))
+	if g.full = g.full || g.reached(); g.full {
 		return nil, nil
 	}
 	g.read[node] = true
@@ -58,10 +61,39 @@ func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, er
 	if !h.From.IsZero() {
 		g.from[node] = h.From
 	}
-	g.signals = append(g.signals, h.Signals...)
-	g.uses = append(g.uses, h.Uses...)
+	g.signals = append(g.signals, unmet(g.met, h.Signals, func(s *incident.Signal) string { return s.Account + "|" + s.ID })...)
+	g.uses = append(g.uses, unmet(g.met, h.Uses, func(u *incident.Use) string { return u.Key() })...)
 	g.capped = append(g.capped, h.Capped...)
 	return h.Signals, nil
+}
+
+// unmet are the items that were not met under another node, where that is
+// looked at.
+func unmet[T any](met map[string]bool, items []T, id func(*T) string) []T {
+	if met == nil {
+		return items
+	}
+	var out []T
+	for i := range items {
+		if key := id(&items[i]); !met[key] {
+			met[key] = true
+			out = append(out, items[i])
+		}
+	}
+	return out
+}
+
+// reached reports whether a limit is reached, and notes which.
+func (g *gathering) reached() bool {
+	if len(g.read) >= g.nodes {
+		g.capped = append(g.capped, fmt.Sprintf("related principals: %d read", g.nodes))
+		return true
+	}
+	if g.items <= 0 || len(g.signals)+len(g.uses) < g.items {
+		return false
+	}
+	g.capped = append(g.capped, fmt.Sprintf("related principals: %d signals and uses read", g.items))
+	return true
 }
 
 // around reads everything that bears on the subjects of the given signals and
@@ -139,7 +171,7 @@ func (g *gathering) owners(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(g.read) >= maxNodes {
+		if g.full {
 			return nil
 		}
 	}
@@ -159,6 +191,11 @@ func (g *gathering) context(ctx context.Context) error {
 	for n := range g.signals {
 		related(&g.signals[n], open)
 	}
+	return g.callers(ctx, open)
+}
+
+// callers reads nodes, those of who asked for the sessions there, and so on.
+func (g *gathering) callers(ctx context.Context, open map[string]bool) error {
 	for range chain {
 		callers := map[string]bool{}
 		for _, node := range slices.Sorted(maps.Keys(open)) {
@@ -219,22 +256,29 @@ func (g *gathering) concerned(ctx context.Context, signals []incident.Signal, wh
 		for _, p := range who {
 			about[p.Key()] = p
 		}
-		open := map[string]bool{}
-		for _, p := range about {
-			if node := nodeOf(p); !g.read[node] {
-				open[node] = true
-			}
-		}
-		if len(open) == 0 || len(g.read) >= maxNodes {
-			return about, nil
-		}
-		if err := g.identities(ctx, open); err != nil {
-			return nil, err
-		}
-		if err := g.context(ctx); err != nil {
-			return nil, err
+		more, err := g.follow(ctx, about)
+		if err != nil || !more {
+			return about, err
 		}
 	}
+}
+
+// follow reads what bears on principals of whom nothing was read yet, and
+// reports whether there were any.
+func (g *gathering) follow(ctx context.Context, about map[string]incident.Principal) (bool, error) {
+	open := map[string]bool{}
+	for _, p := range about {
+		if node := nodeOf(p); !g.read[node] {
+			open[node] = true
+		}
+	}
+	if len(open) == 0 || g.full {
+		return false, nil
+	}
+	if err := g.identities(ctx, open); err != nil {
+		return false, err
+	}
+	return true, g.context(ctx)
 }
 
 // nodeOf is the node under which what concerns a subject is filed.
@@ -250,7 +294,8 @@ func nodeOf(p incident.Principal) string {
 
 // evidence is everything that was gathered, with one version of each event.
 func (g *gathering) evidence() correlate.Evidence {
+	g.signals = store.Resolve(g.signals)
 	capped := slices.Clone(g.capped)
 	slices.Sort(capped)
-	return correlate.Evidence{Signals: store.Resolve(g.signals), Uses: g.uses, Capped: slices.Compact(capped)}
+	return correlate.Evidence{Signals: g.signals, Uses: g.uses, Capped: slices.Compact(capped)}
 }

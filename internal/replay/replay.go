@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -24,13 +23,14 @@ type Ingester interface {
 // may be nil, from several goroutines with the number of bytes that were read
 // since its last call.
 //
-// The options tell the decoder what the inputs do not say of themselves.
+// Up to the given number of workers decode inputs side by side, which makes no
+// difference to what d is given but its order. The options tell the decoder what the inputs do not say of themselves.
 //
 // Inputs that cannot be read are listed in the summary and are no error. An
 // error means that d failed or ctx ended; the summary is then of no use. When
 // ctx ends Read returns at once, though a read that waits for its input, as
 // from a terminal, may go on waiting.
-func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int), options ...trail.Option) (Summary, error) {
+func Read(ctx context.Context, inputs []Input, d Ingester, workers int, progress func(n int), options ...trail.Option) (Summary, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
@@ -38,7 +38,7 @@ func Read(ctx context.Context, inputs []Input, d Ingester, progress func(n int),
 	errs := make([]error, len(inputs))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(inputs)) {
+	for range min(max(1, workers), len(inputs)) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1

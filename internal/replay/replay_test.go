@@ -118,7 +118,7 @@ func TestFindNamesAllThatIsMissing(t *testing.T) {
 
 func read(t *testing.T, inputs []replay.Input, to replay.Ingester) replay.Summary {
 	t.Helper()
-	sum, err := replay.Read(context.Background(), inputs, to, nil)
+	sum, err := replay.Read(context.Background(), inputs, to, 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestProgressIsWhatWasRead(t *testing.T) {
 	for _, in := range inputs {
 		want.Add(in.Size)
 	}
-	if _, err := replay.Read(context.Background(), inputs, &sink{}, func(n int) { got.Add(int64(n)) }); err != nil {
+	if _, err := replay.Read(context.Background(), inputs, &sink{}, 2, func(n int) { got.Add(int64(n)) }); err != nil {
 		t.Fatal(err)
 	}
 	if got.Load() != want.Load() {
@@ -311,7 +311,7 @@ func TestAStoreThatFailsEndsTheReplay(t *testing.T) {
 	_, err := replay.Read(context.Background(), []replay.Input{
 		replay.Stream("a", strings.NewReader(failureEvent("1", "ASIAQ1"))),
 		replay.Stream("b", strings.NewReader(failureEvent("2", "ASIAQ2"))),
-	}, &sink{err: full}, nil)
+	}, &sink{err: full}, 2, nil)
 	if !errors.Is(err, full) {
 		t.Errorf("Read() = %v, want %v", err, full)
 	}
@@ -326,7 +326,7 @@ func TestAnInterruptEndsTheReplay(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	line := append([]byte(failureEvent("1", "ASIAQ1")), '\n')
 	var reads atomic.Int64
-	_, err := replay.Read(ctx, []replay.Input{replay.Stream("endless", endless{line})}, &sink{}, func(int) {
+	_, err := replay.Read(ctx, []replay.Input{replay.Stream("endless", endless{line})}, &sink{}, 2, func(int) {
 		if reads.Add(1) == 3 {
 			cancel()
 		}
@@ -341,7 +341,7 @@ func TestAnInterruptDoesNotWaitForInput(t *testing.T) {
 	r, w := io.Pipe() // nobody writes
 	t.Cleanup(func() { _ = w.Close() })
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := replay.Read(ctx, []replay.Input{replay.Stream("-", r)}, &sink{}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := replay.Read(ctx, []replay.Input{replay.Stream("-", r)}, &sink{}, 2, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read() = %v, want %v", err, context.Canceled)
 	}
 }

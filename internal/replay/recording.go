@@ -1,0 +1,304 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/trailverdict/trailverdict/internal/correlate"
+	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/store"
+	"github.com/trailverdict/trailverdict/internal/store/filing"
+)
+
+// Limits bound the memory of a Recording. They do not depend on how many
+// workers there are, since findings must not either.
+type Limits struct {
+	// Items is how many signals and uses are decided about at once. A recording
+	// of no more is decided about as a whole, a larger one neighbourhood by
+	// neighbourhood.
+	Items int
+	// SignalsPerKind and UsesPerNode are how many signals of one kind, and how
+	// many uses, are kept for a principal, key or workload of a larger
+	// recording.
+	SignalsPerKind, UsesPerNode int
+	// Buffer is how many bytes of evidence are held before they are written to
+	// temporary files.
+	Buffer int
+}
+
+// DefaultLimits are those of the command line.
+func DefaultLimits() Limits {
+	return Limits{Items: 10_000, SignalsPerKind: 4000, UsesPerNode: 4000, Buffer: 6 << 20}
+}
+
+// Recording is the evidence of a recording, of any size, in bounded memory. Take
+// is called while it is read, Seal once, then Decide as often as one likes.
+//
+// What does not fit lies in temporary files, which go with Close.
+type Recording struct {
+	limits Limits
+
+	mu      sync.Mutex
+	signals sorter // every version of every event once
+	uses    sorter // joined
+	dropped int    // signals that were there already
+
+	together correlate.Evidence // everything, where it is little
+	nodes    *nodeFile          // nil where it is
+}
+
+// NewRecording returns an empty recording.
+func NewRecording(limits Limits) *Recording {
+	r := &Recording{limits: limits}
+	r.signals = sorter{limit: limits.Buffer, join: func(_, a, _ []byte) []byte {
+		r.dropped++
+		return a
+	}}
+	r.uses = sorter{limit: limits.Buffer, join: joinUses}
+	return r
+}
+
+// joinUses joins two encoded uses. Their own encoder wrote them.
+func joinUses(_, a, b []byte) []byte {
+	u, err := filing.DecodeUse(a)
+	v, err2 := filing.DecodeUse(b)
+	if errors.Join(err, err2) != nil {
+		return a
+	}
+	return filing.EncodeUse(u.Join(v))
+}
+
+// Ingest takes what was decoded. Duplicates and conflicts are counted by Seal.
+func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []incident.Use) (store.Outcome, error) {
+	events := make([][]byte, len(signals))
+	for i := range signals {
+		events[i] = eventKey(&signals[i])
+	}
+	joined := make([][2][]byte, len(uses))
+	for i := range uses {
+		joined[i] = [2][]byte{[]byte(uses[i].Key()), filing.EncodeUse(uses[i])}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range events {
+		if err := r.signals.add(key, nil); err != nil {
+			return store.Outcome{}, err
+		}
+	}
+	for _, u := range joined {
+		if err := r.uses.add(u[0], u[1]); err != nil {
+			return store.Outcome{}, err
+		}
+	}
+	return store.Outcome{}, nil
+}
+
+// eventKey is a version of an event: its account and id, and the whole signal.
+func eventKey(s *incident.Signal) []byte {
+	key := binary.AppendUvarint(nil, uint64(len(s.Account)))
+	key = append(key, s.Account...)
+	key = binary.AppendUvarint(key, uint64(len(s.ID)))
+	key = append(key, s.ID...)
+	return append(key, filing.EncodeSignal(*s)...)
+}
+
+// splitEvent returns what identifies the event of a version, and the encoded
+// signal.
+func splitEvent(key []byte) (event, signal []byte) {
+	at := 0
+	for range 2 {
+		n, size := binary.Uvarint(key[at:])
+		at += size + int(n)
+	}
+	return key[:at], key[at:]
+}
+
+// Seal ends the recording, and returns how many of its signals were there
+// several times.
+func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
+	items, conflicts, err := r.count(ctx)
+	if err != nil {
+		return store.Outcome{}, err
+	}
+	if items <= r.limits.Items {
+		err = r.load(ctx)
+	} else {
+		err = r.file(ctx)
+	}
+	if err != nil {
+		return store.Outcome{}, err
+	}
+	out := store.Outcome{Duplicates: r.dropped, Conflicts: conflicts}
+	r.release()
+	return out, nil
+}
+
+// count counts events and uses, and the versions of events above the first. A
+// duplicate that it meets is one for the first time.
+func (r *Recording) count(ctx context.Context) (items, conflicts int, err error) {
+	var last []byte
+	for e, err := range r.signals.entries() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return 0, 0, fmt.Errorf("read evidence: %w", err)
+		}
+		event, _ := splitEvent(e.key)
+		if bytes.Equal(event, last) {
+			conflicts++
+			continue
+		}
+		last = append(last[:0], event...)
+		items++
+	}
+	r.signals.join = func(_, a, _ []byte) []byte { return a }
+	for _, err := range r.uses.entries() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return 0, 0, fmt.Errorf("read evidence: %w", err)
+		}
+		items++
+	}
+	return items, conflicts, nil
+}
+
+// load takes everything into memory, within the limits that a store has.
+func (r *Recording) load(ctx context.Context) error {
+	m := store.NewMemory(store.DefaultLimits())
+	for e, err := range r.signals.entries() {
+		if err != nil {
+			return err
+		}
+		_, encoded := splitEvent(e.key)
+		s, err := filing.DecodeSignal(encoded)
+		if err != nil {
+			return err
+		}
+		if _, err := m.Put(ctx, []incident.Signal{s}, nil); err != nil {
+			return err
+		}
+	}
+	for e, err := range r.uses.entries() {
+		if err != nil {
+			return err
+		}
+		u, err := filing.DecodeUse(e.value)
+		if err != nil {
+			return err
+		}
+		if _, err := m.Put(ctx, nil, []incident.Use{u}); err != nil {
+			return err
+		}
+	}
+	var err error
+	r.together, err = detect.New(m, incident.Settings{}).Evidence(ctx, time.Time{})
+	return err
+}
+
+// file files everything under the nodes that it concerns.
+func (r *Recording) file(ctx context.Context) error {
+	if err := errors.Join(r.signals.flush(), r.uses.flush()); err != nil {
+		return err
+	}
+	filed := sorter{limit: r.limits.Buffer, join: smaller}
+	defer filed.close()
+	if err := errors.Join(r.fileSignals(ctx, &filed), r.fileUses(ctx, &filed)); err != nil {
+		return fmt.Errorf("file evidence: %w", err)
+	}
+	r.release()
+	if err := filed.flush(); err != nil {
+		return err
+	}
+	nodes, err := writeNodes(filed.entries(), r.limits)
+	if err != nil {
+		return err
+	}
+	filed.close()
+	r.nodes, err = nodes.owned(r.limits)
+	return err
+}
+
+// fileSignals files one version of every event.
+func (r *Recording) fileSignals(ctx context.Context, filed *sorter) error {
+	var versions []incident.Signal
+	var last []byte
+	for e, err := range r.signals.entries() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		event, encoded := splitEvent(e.key)
+		if !bytes.Equal(event, last) {
+			if err := fileSignal(versions, filed); err != nil {
+				return err
+			}
+			last, versions = append(last[:0], event...), versions[:0]
+		}
+		s, err := filing.DecodeSignal(encoded)
+		if err != nil {
+			return err
+		}
+		// Of very many versions all need not be there at once.
+		versions = store.Resolve(append(versions, s))
+	}
+	return fileSignal(versions, filed)
+}
+
+// fileSignal files the version of an event that stands, if there is one.
+func fileSignal(versions []incident.Signal, filed *sorter) error {
+	for i := range versions {
+		value := append([]byte{atHome}, filing.EncodeSignal(versions[i])...)
+		workload := ""
+		if s := &versions[i]; s.Workload != "" && lineage.Resolved(s.Target) {
+			workload = lineage.WorkloadOf(s.Account, s.Workload).Key()
+		}
+		for _, node := range store.SignalNodes(versions[i]) {
+			key := signalKey(node, &versions[i])
+			if node == workload {
+				key = hintKey(node, &versions[i])
+			}
+			if err := filed.add(key, value); err != nil {
+				return err
+			}
+			value[0] = elsewhere
+		}
+	}
+	return nil
+}
+
+func (r *Recording) fileUses(ctx context.Context, filed *sorter) error {
+	for e, err := range r.uses.entries() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		u, err := filing.DecodeUse(e.value)
+		if err != nil {
+			return err
+		}
+		value := append([]byte{atHome}, e.value...)
+		for _, node := range store.UseNodes(u) {
+			if err := filed.add(useKey(node, string(e.key)), value); err != nil {
+				return err
+			}
+			value[0] = elsewhere
+		}
+	}
+	return nil
+}
+
+// release frees what is needed to read a recording alone.
+func (r *Recording) release() {
+	r.signals.close()
+	r.uses.close()
+}
+
+// Close removes the temporary files.
+func (r *Recording) Close() {
+	r.release()
+	if r.nodes != nil {
+		r.nodes.close()
+	}
+}
