@@ -443,6 +443,17 @@ func FailureOf(s *incident.Signal) Failure {
 	return Failure{Time: s.Time, Count: max(1, s.Count), Key: s.Key, Workload: s.Workload}
 }
 
+// Rename files what is known under a key under a principal.
+func (b *Book) Rename(key string, owner incident.Principal) {
+	s, ok := b.States[key]
+	if !ok || key == owner.Key() {
+		return
+	}
+	delete(b.States, key)
+	s.Principal = owner
+	b.States[owner.Key()] = b.States[owner.Key()].join(s)
+}
+
 // Use notes what a use says of what can be seen.
 func (b *Book) Use(u incident.Use) {
 	sight := b.sight(u.Account)

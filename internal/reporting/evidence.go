@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -165,15 +166,12 @@ func (g *gathering) ask(ctx context.Context, signals []incident.Signal) (lore, e
 	return out, nil
 }
 
-// enough is how much of a name's evidence says whose it is.
-const enough = 100
-
 func (g *gathering) loreOf(ctx context.Context, node string) (lore, error) {
 	l, known := g.asked[node]
 	if known || len(g.asked) >= g.limits.Asked {
 		return l, nil
 	}
-	q := store.Query{Node: node, Now: g.period.End, Limit: enough}
+	q := store.Query{Node: node, Now: g.period.End}
 	signals, err := g.evidence.Signals(ctx, q)
 	if err != nil {
 		return l, fmt.Errorf("read whose %s is: %w", node, err)
@@ -182,11 +180,73 @@ func (g *gathering) loreOf(ctx context.Context, node string) (lore, error) {
 	if err != nil {
 		return l, fmt.Errorf("read whose %s is: %w", node, err)
 	}
-	l = lore{signals.Items, uses.Items}
+	l = lore{telling(signals.Items), uses.Items[:min(len(uses.Items), maxKeys)]}
 	if g.asked[node] = l; len(g.asked) == g.limits.Asked {
 		g.cap("the owners of %d keys and workloads are looked for, and there were more", g.limits.Asked)
 	}
 	return l, nil
+}
+
+// maxKeys is how many keys without an owner tell that a workload is a fleet, and
+// more.
+const maxKeys = 10
+
+// telling leaves one signal for each owner and key that signals name, the first,
+// and a few of those without an owner: whose something is does not take more.
+func telling(signals []incident.Signal) []incident.Signal {
+	seen := map[[3]string]bool{}
+	unowned := 0
+	var out []incident.Signal
+	for _, s := range signals {
+		id := [3]string{string(s.Kind), "", s.Key}
+		switch {
+		case s.Kind == incident.SessionIssued && s.Issued != nil:
+			id[2] = s.Issued.AccessKeyID
+		case lineage.Resolved(s.Target):
+			id[1] = s.Target.Key()
+		case seen[id] || unowned == maxKeys:
+			continue
+		default:
+			unowned++
+		}
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// rename files what is known of keys and workloads under those to whom they
+// turned out to belong.
+func (g *gathering) rename(ctx context.Context) error {
+	for _, key := range slices.Sorted(maps.Keys(g.book.States)) {
+		state := g.book.States[key]
+		if lineage.Resolved(state.Principal) || state.Last().Before(g.period.From()) {
+			continue
+		}
+		s := incident.Signal{Kind: incident.CredentialFailed, Account: state.Account, Time: state.Last()}
+		switch p := state.Principal; p.Type {
+		case incident.AccessKey:
+			s.Key = p.Name
+		case incident.Workload:
+			s.Account, s.Workload = p.Account, p.Name
+		default:
+			continue
+		}
+		known, err := g.ask(ctx, []incident.Signal{s})
+		if err != nil {
+			return err
+		}
+		graph := lineage.Build(known.signals, known.uses)
+		if owner := graph.Subject(&s); lineage.Resolved(owner) {
+			g.book.Rename(key, owner)
+			g.failures[owner.Key()] = append(g.failures[owner.Key()], g.failures[key]...)
+			g.subjects[owner.Key()] = true
+			delete(g.failures, key)
+		}
+	}
+	return nil
 }
 
 // uses are those of the principals that may have a rhythm.
@@ -265,12 +325,12 @@ func (g *gathering) background(ctx context.Context, floor int) error {
 		suspects = suspects[:g.limits.Suspects]
 	}
 	for _, s := range suspects {
-		list, whole, err := g.allFailures(ctx, s.key)
+		list, whole, err := g.earlierFailures(ctx, s.key)
 		if err != nil {
 			return fmt.Errorf("read the failures of %s: %w", s.key, err)
 		}
 		if whole {
-			g.failures[s.key] = list
+			g.failures[s.key] = append(list, g.failures[s.key]...)
 		} else {
 			g.cap("%s has too many failures for all of them to be read: what is usual each day may be told as a spike", s.key)
 		}
@@ -281,9 +341,9 @@ func (g *gathering) background(ctx context.Context, floor int) error {
 // maxPages bounds what is read of one principal.
 const maxPages = 20
 
-// allFailures reads a principal's failures of the whole history, and says
+// earlierFailures reads a principal's failures before the period, and says
 // whether they are all.
-func (g *gathering) allFailures(ctx context.Context, key string) (list []report.Failure, whole bool, err error) {
+func (g *gathering) earlierFailures(ctx context.Context, key string) (list []report.Failure, whole bool, err error) {
 	seen := map[[2]string]bool{}
 	for _, node := range nodesOf(g.book.States[key].Principal) {
 		q := store.Query{Node: node, Now: g.period.End, Since: g.period.End.Add(-g.limits.History), Limit: 5000}
@@ -299,10 +359,13 @@ func (g *gathering) allFailures(ctx context.Context, key string) (list []report.
 			for i := range page.Items {
 				s := &page.Items[i]
 				id := [2]string{s.Account, s.ID}
-				if s.Kind == incident.CredentialFailed && !seen[id] && !s.Time.After(g.period.End) && graph.Subject(s).Key() == key {
+				if s.Kind == incident.CredentialFailed && !seen[id] && s.Time.Before(g.period.From()) && graph.Subject(s).Key() == key {
 					seen[id] = true
 					list = append(list, report.FailureOf(s))
 				}
+			}
+			if n := len(page.Items); n > 0 && !page.Items[n-1].Time.Before(g.period.From()) {
+				break
 			}
 			if q.After = page.Next; q.After == "" {
 				break

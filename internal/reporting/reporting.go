@@ -126,6 +126,9 @@ func (r *Reporter) gather(ctx context.Context, home string, p Period, out *Outco
 	if err := g.read(ctx, since); err != nil {
 		return in, err
 	}
+	if err := g.rename(ctx); err != nil {
+		return in, err
+	}
 	out.Signals, out.Principals = g.signals, len(b.book.States)
 	if in.Uses, err = g.uses(ctx); err != nil {
 		return in, err
