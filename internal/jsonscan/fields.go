@@ -1,6 +1,10 @@
 package jsonscan
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+)
 
 // maxFields bounds the index of an object. CloudTrail's records have some
 // thirty members; an object with more than this is walked instead.
@@ -11,7 +15,9 @@ const maxFields = 128
 // used again and again it makes reading many records free of allocations.
 type Fields struct {
 	list   []field
-	made   uint // counts uses, so that a stale Value does not read a later index
+	latest [buckets]uint8 // of each bucket, the last member's place in list and 1; 0 for none
+	odd    bool           // some name may read otherwise than it is written
+	made   uint           // counts uses, so that a stale Value does not read a later index
 	within []within
 }
 
@@ -19,13 +25,26 @@ type Fields struct {
 type within struct {
 	name   string
 	fields *Fields
-	val    int  // where the member stands, as in field; 0 if there is none
-	made   uint // which use of fields its index is
+	val    int32 // where the member stands, as in field; 0 if there is none
+	made   uint  // which use of fields its index is
 }
 
 type field struct {
-	key, keyEnd, val, end int  // relative to the object's first byte; the key without quotes
-	odd                   bool // the key may read otherwise than it is written
+	key, keyEnd, val, end int32 // relative to the object's first byte; the key without quotes
+	before                uint8 // the member before it in the same bucket, as in latest
+}
+
+// buckets is a power of two, somewhat above the members that a record has.
+const buckets = 64
+
+// bucketOf tells the names of CloudTrail's members well apart, which often begin
+// alike.
+func bucketOf[text []byte | string](name text) uint8 {
+	n := len(name)
+	if n == 0 {
+		return 0
+	}
+	return (name[0] + 5*name[n-1] + 3*name[n/2] + 7*uint8(n)) % buckets
 }
 
 // Next is like the function Next, and gives an object that it returns the
@@ -42,7 +61,7 @@ func (f *Fields) Next(b []byte) (v Value, n int, err error) {
 		return Value{}, end, newSyntaxError(end, flt)
 	}
 	v = Value{raw: b[start:end:end]}
-	if len(f.list) <= maxFields {
+	if f.usable(end - start) {
 		v.fields, v.made = f, f.made
 	}
 	return v, end, nil
@@ -69,7 +88,7 @@ func (f *Fields) Of(v Value) Value {
 // scanObject is the function scanObject with notes.
 func (f *Fields) scanObject(b []byte, start, depth int) (int, fault) {
 	f.made++
-	f.list = f.list[:0]
+	f.list, f.latest, f.odd = f.list[:0], [buckets]uint8{}, false
 	for i := range f.within {
 		f.within[i].val = 0
 	}
@@ -77,17 +96,21 @@ func (f *Fields) scanObject(b []byte, start, depth int) (int, fault) {
 	if i < len(b) && b[i] == '}' {
 		return i + 1, none
 	}
-	var flt fault
 	for {
 		key := i
-		if i, flt = scanKey(b, i); flt != none {
+		keyEnd, odd, flt := scanName(b, i)
+		if flt != none {
+			return keyEnd, flt
+		}
+		val, flt := scanColon(b, keyEnd+1)
+		if flt != none {
+			return val, flt
+		}
+		if i, flt = f.scanMember(b, start, key, keyEnd, val, depth); flt != none {
 			return i, flt
 		}
-		val := i
-		if i, flt = f.scanMember(b, start, key, val, depth); flt != none {
-			return i, flt
-		}
-		f.note(b, start, key, val, i)
+		f.odd = f.odd || odd
+		f.note(b[key+1:keyEnd], field{key: int32(key + 1 - start), keyEnd: int32(keyEnd - start), val: int32(val - start), end: int32(i - start)})
 		var last bool
 		if i, last, flt = scanSeparator(b, i, '}', wantObjectEnd); last || flt != none {
 			return i, flt
@@ -96,17 +119,17 @@ func (f *Fields) scanObject(b []byte, start, depth int) (int, fault) {
 }
 
 // scanMember checks a member's value, with notes if they are wanted.
-func (f *Fields) scanMember(b []byte, start, key, val, depth int) (int, fault) {
+func (f *Fields) scanMember(b []byte, start, key, keyEnd, val, depth int) (int, fault) {
 	if val == len(b) || b[val] != '{' {
 		return scanValue(b, val, depth)
 	}
 	for i := range f.within {
 		w := &f.within[i]
-		if end := key + 1 + len(w.name); end >= val || b[end] != '"' || string(b[key+1:end]) != w.name {
+		if string(b[key+1:keyEnd]) != w.name {
 			continue
 		}
 		end, flt := w.fields.scanObject(b, val, depth+1)
-		if w.val = val - start; len(w.fields.list) > maxFields {
+		if w.val = int32(val - start); !w.fields.usable(end - val) {
 			w.val = 0
 		}
 		w.made = w.fields.made
@@ -117,12 +140,47 @@ func (f *Fields) scanMember(b []byte, start, key, val, depth int) (int, fault) {
 
 // note adds a member. One more than maxFields is kept to show that there were
 // too many.
-func (f *Fields) note(b []byte, start, key, val, end int) {
+func (f *Fields) note(name []byte, m field) {
 	if len(f.list) > maxFields {
 		return
 	}
-	keyEnd, odd := endOfKey(b, key)
-	f.list = append(f.list, field{key + 1 - start, keyEnd - start, val - start, end - start, odd})
+	bucket := bucketOf(name)
+	m.before = f.latest[bucket]
+	f.list = append(f.list, m)
+	f.latest[bucket] = uint8(len(f.list))
+}
+
+// usable reports whether f indexes all members of an object of that size.
+func (f *Fields) usable(size int) bool { return len(f.list) <= maxFields && size <= math.MaxInt32 }
+
+// scanName checks a member's name and returns where its closing quote is. It is
+// odd if it holds escapes or anything but ASCII.
+func scanName(b []byte, start int) (end int, odd bool, f fault) {
+	if start >= len(b) {
+		return start, false, unexpectedEnd
+	}
+	if b[start] != '"' {
+		return start, false, wantKey
+	}
+	for i := start + 1; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		special := specialBytes(w)
+		if w&highs&(special-1)&^special != 0 {
+			break
+		}
+		if special != 0 {
+			if i += firstByte(special); b[i] != '"' {
+				break
+			}
+			return i, false, none
+		}
+	}
+	behind, f := scanString(b, start)
+	if f != none {
+		return behind, false, f
+	}
+	end, odd = endOfKey(b, start)
+	return end, odd, none
 }
 
 // endOfKey finds the closing quote of a name that is known to be well-formed,
@@ -141,12 +199,18 @@ func endOfKey(b []byte, key int) (end int, odd bool) {
 	}
 }
 
-// get looks up name in the object raw that f indexes.
+// get looks up name in the object raw that f indexes. Of names that are odd it
+// has to look at each.
 func (f *Fields) get(raw []byte, name string) Value {
-	for i := len(f.list) - 1; i >= 0; i-- {
-		if m := &f.list[i]; m.is(raw, name) {
+	if f.odd {
+		return Value{raw: raw}.walk(name)
+	}
+	for i := f.latest[bucketOf(name)]; i != 0; {
+		m := &f.list[i-1]
+		if string(raw[m.key:m.keyEnd]) == name {
 			return f.value(raw, m)
 		}
+		i = m.before
 	}
 	return Value{}
 }
@@ -160,11 +224,4 @@ func (f *Fields) value(raw []byte, m *field) Value {
 		}
 	}
 	return v
-}
-
-func (m *field) is(raw []byte, name string) bool {
-	if m.odd {
-		return Value{raw: raw[m.key-1 : m.keyEnd+1]}.Is(name)
-	}
-	return m.keyEnd-m.key == len(name) && string(raw[m.key:m.keyEnd]) == name
 }

@@ -143,6 +143,11 @@ func scanKey(b []byte, i int) (int, fault) {
 	if f != none {
 		return i, f
 	}
+	return scanColon(b, i)
+}
+
+// scanColon checks the colon behind a name and passes the space around it.
+func scanColon(b []byte, i int) (int, fault) {
 	i = skipSpace(b, i)
 	if i >= len(b) {
 		return i, unexpectedEnd

@@ -123,6 +123,11 @@ func (v Value) member(name string) Value {
 	if v.fields != nil && v.fields.made == v.made {
 		return v.fields.get(v.raw, name)
 	}
+	return v.walk(name)
+}
+
+// walk looks up a member without an index.
+func (v Value) walk(name string) Value {
 	var found Value
 	v.eachMember(func(key, val Value) bool {
 		if key.names(name) {
