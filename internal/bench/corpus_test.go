@@ -56,27 +56,34 @@ func (c *corpus) record(s sort) string {
 	c.n++
 	c.at = c.at.Add(time.Duration(c.rand.IntN(2000)) * time.Millisecond)
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"eventVersion":"1.11","userIdentity":%s,"eventTime":%q,`, c.identity(s), c.at.Format(time.RFC3339))
-	b.WriteString(c.call(s))
+	by := caller{role: c.rand.IntN(40), session: c.rand.IntN(15)}
+	fmt.Fprintf(&b, `{"eventVersion":"1.11","userIdentity":%s,"eventTime":%q,`, by.identity(s), c.at.Format(time.RFC3339))
+	b.WriteString(c.call(s, by))
 	fmt.Fprintf(&b, `,"requestID":"%s","eventID":"%s","readOnly":%t,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management",`+
 		`"tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"service.eu-west-1.amazonaws.com"}}`, c.uuid(), c.uuid(), s == ordinary)
 	return b.String()
 }
 
-func (c *corpus) identity(s sort) string {
+// caller is a session of an application's role. There are 600, as many for the
+// number of records as in five minutes of a production account that were
+// published, where 1,679 records were of 250 callers, and nearly all of them did
+// one thing over and over.
+type caller struct{ role, session int }
+
+func (by caller) identity(s sort) string {
 	if s == service {
 		return `{"type":"AWSService","invokedBy":"autoscaling.amazonaws.com"}`
 	}
-	role := fmt.Sprintf("app-%02d", c.rand.IntN(40))
+	role := fmt.Sprintf("app-%02d", by.role)
 	return fmt.Sprintf(`{"type":"AssumedRole","principalId":"AROAEXAMPLE%s:worker","arn":"arn:aws:sts::111122223333:assumed-role/%[2]s/worker","accountId":"111122223333","accessKeyId":"ASIAEXAMPLE%s%03d",`+
 		`"sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAEXAMPLE%[1]s","arn":"arn:aws:iam::111122223333:role/%[2]s","accountId":"111122223333","userName":"%[2]s"},`+
-		`"attributes":{"creationDate":"2026-03-04T11:30:00Z","mfaAuthenticated":"false"}}}`, strings.ToUpper(role[4:]), role, role[4:], c.rand.IntN(1000))
+		`"attributes":{"creationDate":"2026-03-04T11:30:00Z","mfaAuthenticated":"false"}}}`, strings.ToUpper(role[4:]), role, role[4:], by.session)
 }
 
-func (c *corpus) call(s sort) string {
+func (c *corpus) call(s sort, by caller) string {
 	head := func(source, name string) string {
 		return fmt.Sprintf(`"eventSource":"%s.amazonaws.com","eventName":%q,"awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.%d","userAgent":"Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#6.1 lang/python#3.12.1",`,
-			source, name, c.rand.IntN(256))
+			source, name, 16*by.session+by.role%16)
 	}
 	switch s {
 	case issuance:
@@ -90,7 +97,7 @@ func (c *corpus) call(s sort) string {
 	case service:
 		return head("ec2", "DescribeInstanceStatus") + `"requestParameters":` + c.filters(9) + `,"responseElements":null`
 	}
-	call := [][2]string{{"ec2", "DescribeInstances"}, {"kms", "Decrypt"}, {"s3", "GetBucketAcl"}, {"ssm", "GetParameter"}, {"logs", "CreateLogStream"}}[c.rand.IntN(5)]
+	call := [][2]string{{"ec2", "DescribeInstances"}, {"kms", "Decrypt"}, {"s3", "GetBucketAcl"}, {"ssm", "GetParameter"}, {"logs", "CreateLogStream"}}[by.role%5]
 	return head(call[0], call[1]) + `"requestParameters":` + c.filters(3) + `,"responseElements":null`
 }
 

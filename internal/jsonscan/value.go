@@ -244,3 +244,14 @@ func (v Value) Int() (int64, bool) {
 	}
 	return int64(f), true
 }
+
+// Skip checks the value that starts at b[i], within depth arrays and objects, as
+// Next would, and returns the index behind it. If it is not ok that is where the
+// fault is, and len(b) if the value is well-formed as far as it goes.
+func Skip(b []byte, i, depth int) (end int, ok bool) {
+	end, f := scanValue(b, i, depth)
+	return end, f == none
+}
+
+// Checked is the value that b is known to be, such as one that Skip passed.
+func Checked(b []byte) Value { return Value{raw: b} }

@@ -59,8 +59,13 @@ func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
 // accountID is s if it is an account's id, and empty otherwise.
 func accountID(s string) string {
-	if len(s) != 12 || strings.Trim(s, "0123456789") != "" {
+	if len(s) != 12 {
 		return ""
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return ""
+		}
 	}
 	return s
 }

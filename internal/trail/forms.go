@@ -106,6 +106,9 @@ func foreign(has func(string) bool) bool {
 func (d *decoder) handle(v jsonscan.Value) {
 	switch formOf(v) {
 	case formRecord:
+		if d.odd {
+			d.stats.Odd++
+		}
 		d.record(v, d.around)
 	case formEvent:
 		d.event(v)
@@ -206,7 +209,7 @@ func (d *decoder) ignoreValue() {
 // event decodes an EventBridge event. AWS alone can send events whose source
 // starts with "aws."; what others send under CloudTrail's name is not believed.
 func (d *decoder) event(v jsonscan.Value) {
-	env := readEnvelope(v, &d.out.words)
+	env := readEnvelope(v, d.out.remembered())
 	detail := d.detail.Of(v.Get("detail"))
 	switch {
 	case env.Source == clientSource && env.DetailType == clientDetailType:
@@ -224,13 +227,13 @@ func (d *decoder) event(v jsonscan.Value) {
 	}
 }
 
-func readEnvelope(v jsonscan.Value, w *words) envelope {
+func readEnvelope(v jsonscan.Value, m *memory) envelope {
 	env := envelope{
 		HasEnvelope: true,
-		Source:      w.of(v.Get("source")),
-		DetailType:  w.of(v.Get("detail-type")),
-		Account:     accountID(w.of(v.Get("account"))),
-		Region:      regionName(w.of(v.Get("region"))),
+		Source:      m.word(v.Get("source")),
+		DetailType:  m.word(v.Get("detail-type")),
+		Account:     accountID(m.word(v.Get("account"))),
+		Region:      regionName(m.word(v.Get("region"))),
 	}
 	env.Time, _ = timeOf(v.Get("time"))
 	return env
@@ -271,8 +274,9 @@ func (d *decoder) unwrapped(v jsonscan.Value, around envelope) {
 // inside is the decoder of what is wrapped in the value at hand.
 func (d *decoder) inside(around envelope) *decoder {
 	if d.inner == nil {
-		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writer: d.writer, wraps: d.wraps + 1}
+		d.inner = &decoder{source: d.source, sink: d.sink, stats: d.stats, writer: d.writer, thorough: d.thorough, wraps: d.wraps + 1}
 		d.inner.nest()
+		d.inner.out.memory = d.out.remembered()
 	}
 	in := d.inner
 	in.around, in.outer = around, d.at

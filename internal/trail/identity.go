@@ -1,10 +1,12 @@
 package trail
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // hidden is what CloudTrail writes for a name that may have been a password.
@@ -194,11 +196,9 @@ func firstText(values ...jsonscan.Value) string {
 	return ""
 }
 
-// partition of the identity, where its ARNs tell.
-func (id *identity) partition() string {
-	if id.Partition != "" {
-		return id.Partition
-	}
+// partitionIn is the identity's partition: where its ARNs tell, or else that of
+// the Region in which it called.
+func (id *identity) partitionIn(region string) string {
 	a, _ := parseARN(id.SessionARN)
-	return a.partition
+	return cmp.Or(id.Partition, a.partition, lineage.PartitionOf(region))
 }

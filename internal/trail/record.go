@@ -2,13 +2,13 @@ package trail
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
-	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/logline"
 )
 
@@ -34,7 +34,7 @@ func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
 // permissions.
 func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 	r := &out.record
-	*r = record{v: v, words: &out.words}
+	*r = record{v: v, memory: out.remembered()}
 	r.id = out.caller.Of(v.Get("userIdentity"))
 	if fault, ok := r.named(); !ok {
 		return fault
@@ -60,13 +60,16 @@ func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 
 // record is one CloudTrail record on its way to becoming a signal.
 type record struct {
-	v     jsonscan.Value
-	id    jsonscan.Value // userIdentity
-	words *words
+	v      jsonscan.Value
+	id     jsonscan.Value // userIdentity
+	memory *memory
 	// sig is filled in step by step: when and where by every record, who by
 	// identify, what by the catalogue's decoders.
 	sig    incident.Signal
 	caller identity
+	from   *caller
+	place  *place
+	agent  *agent
 
 	params, response jsonscan.Value
 }
@@ -98,11 +101,14 @@ func (r *record) setTime(env envelope) bool {
 // errorCode is the record's error, or empty for a call that succeeded.
 // Rewritten records fill the place of none with an empty string or "null".
 func (r *record) errorCode() string {
-	v := r.v.Get("errorCode")
-	if v.Kind() != jsonscan.String || v.Is("") || v.Is("null") {
+	return errorCode(r.memory.word(r.v.Get("errorCode")))
+}
+
+func errorCode(text string) string {
+	if text == "null" {
 		return ""
 	}
-	return r.words.of(v)
+	return text
 }
 
 // failedSignIn reports whether the sign-in service says that an attempt
@@ -123,30 +129,35 @@ func (r *record) failedSignIn() bool {
 	return failed
 }
 
-// identify reads who called, and from where.
-func (r *record) identify(env envelope) {
-	v := r.v
-	account := accountID(v.Get("recipientAccountId").Str())
+// account is the one that the record was recorded in, as far as it says.
+func (r *record) account(env envelope) string {
+	account := accountID(r.memory.word(r.v.Get("recipientAccountId")))
 	if account == "" && !r.id.Get("type").Is("AWSAccount") {
 		account = accountID(r.id.Get("accountId").Str())
 	}
 	if account == "" {
 		account = env.Account
 	}
-	r.caller = readIdentity(r.id, account)
+	return account
+}
+
+// identify reads who called, and from where.
+func (r *record) identify(env envelope) {
+	v := r.v
+	account := r.account(env)
+	r.from = r.memory.caller(r.id, account)
+	r.caller = r.from.identity
 	if account == "" {
 		account = r.caller.Account
 	}
-	r.caller.SourceIP = address(v.Get("sourceIPAddress").Str())
-	r.caller.UserAgent = v.Get("userAgent").Str()
+	r.place, r.agent = r.memory.place(v.Get("sourceIPAddress")), r.memory.agent(v.Get("userAgent"))
+	r.caller.SourceIP, r.caller.UserAgent = r.place.address, r.agent.text
 	r.caller.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
 	r.sig.Account = account
-	if r.sig.Region = regionName(v.Get("awsRegion").Str()); r.sig.Region == "" {
+	if r.sig.Region = regionName(r.memory.word(v.Get("awsRegion"))); r.sig.Region == "" {
 		r.sig.Region = env.Region
 	}
-	if r.sig.Partition = r.caller.partition(); r.sig.Partition == "" {
-		r.sig.Partition = lineage.PartitionOf(r.sig.Region)
-	}
+	r.sig.Partition = r.caller.partitionIn(r.sig.Region)
 	if !r.caller.Foreign {
 		r.complete(&r.caller.Principal)
 	}
@@ -159,24 +170,21 @@ func (r *record) identified(env envelope) {
 	r.sig.ID = r.eventID()
 	r.sig.SharedID = r.v.Get("sharedEventID").Str()
 	r.sig.Feed = incident.FromTrail
-	r.sig.Operation = operation(r.v.Get("eventSource").Str(), r.v.Get("eventName").Str())
+	r.sig.Operation = operation(r.memory.word(r.v.Get("eventSource")), r.v.Get("eventName").Str())
 	r.sig.Actor = r.caller.Actor
 	r.sig.Count = 1
 	r.params = object(r.v.Get("requestParameters"))
 	r.response = object(r.v.Get("responseElements"))
 }
 
+func (r *record) complete(p *incident.Principal) { complete(p, r.sig.Partition, r.sig.Account) }
+
 // complete fills in where a principal lives, if the principal does not say.
-func (r *record) complete(p *incident.Principal) {
+func complete(p *incident.Principal, partition, account string) {
 	if !p.Known() || p.Type == incident.Service {
 		return
 	}
-	if p.Partition == "" {
-		p.Partition = r.sig.Partition
-	}
-	if p.Account == "" {
-		p.Account = r.sig.Account
-	}
+	p.Partition, p.Account = cmp.Or(p.Partition, partition), cmp.Or(p.Account, account)
 }
 
 // eventID is the record's own id, or a hash of what the record says where it has
@@ -263,7 +271,7 @@ func (r *record) understood(e *Entry, env envelope, out *decoded) rejection {
 // calls no key is known: they are about the role that was asked for, and the
 // identity that asked.
 func (r *record) failure(env envelope, out *decoded) rejection {
-	if r.byService() {
+	if ofService(r.id) {
 		return rejection{}
 	}
 	r.identified(env)
@@ -289,7 +297,7 @@ func (r *record) failure(env envelope, out *decoded) rejection {
 // denial decodes a call that was not allowed. It is about the caller, but for
 // a session of a role that the role's trust refused: that is about the role.
 func (r *record) denial(env envelope, out *decoded) rejection {
-	if r.byService() {
+	if ofService(r.id) {
 		return rejection{}
 	}
 	r.identified(env)
@@ -364,52 +372,48 @@ func (r *record) namedResource() string {
 	return ""
 }
 
-// byService reports whether an AWS service called in its own name. What it is
+// ofService reports whether an AWS service called in its own name. What it is
 // refused says nothing about anybody's credentials, and can be the most of all
 // that is refused in an account.
-func (r *record) byService() bool {
-	if kind := r.id.Get("type"); kind.Kind() == jsonscan.String && !kind.Is("") {
+func ofService(id jsonscan.Value) bool {
+	if kind := id.Get("type"); kind.Kind() == jsonscan.String && !kind.Is("") {
 		return kind.Is("AWSService")
 	}
-	return r.id.Get("arn").Str() == "" && r.id.Get("invokedBy").Str() != ""
+	return id.Get("arn").Str() == "" && id.Get("invokedBy").Str() != ""
 }
+
+// serves reports whether a caller's calls that succeed are of no interest,
+// whoever it is: those of services and of other accounts.
+func serves(id jsonscan.Value) bool { return ofService(id) || id.Get("type").Is("AWSAccount") }
 
 // use decodes a successful call that the catalogue does not list.
 func (r *record) use(env envelope, out *decoded) {
-	if r.byService() || r.id.Get("type").Is("AWSAccount") {
+	if serves(r.id) {
 		return
 	}
 	r.identify(env)
 	r.appendUse(out)
 }
 
-// appendUse notes that the caller used its credentials. Calls by services and
-// from other accounts teach nothing about anybody here.
+// appendUse notes that the caller used its credentials.
 func (r *record) appendUse(out *decoded) {
-	c := &r.caller
-	if !c.Known() || c.Foreign || c.Type == incident.Service {
+	if !r.from.teaches() {
 		return
 	}
 	id := r.sig.ID
 	if id == "" {
 		id = r.eventID()
 	}
-	out.Uses = append(out.Uses, incident.Use{
-		Account:     r.sig.Account,
-		Region:      r.sig.Region,
-		Principal:   c.Principal,
-		SessionName: c.SessionName,
-		AccessKeyID: c.AccessKeyID,
-		IssuedAt:    c.IssuedAt,
-		SourceIP:    c.SourceIP,
-		Network:     lineage.Network(c.SourceIP),
-		Client:      lineage.Client(c.UserAgent),
-		Service:     r.v.Get("eventSource").Str(),
-		Probe:       r.v.Get("eventName").Is("GetCallerIdentity"),
-		Credentials: c.CredentialsOf,
-		First:       r.sig.Time,
-		Last:        r.sig.Time,
-		FirstID:     id,
-		LastID:      id,
-	})
+	u := *r.from.usual(r.sig.Account, r.sig.Region)
+	locate(&u, r.place, *r.agent.client, r.memory.word(r.v.Get("eventSource")), r.v.Get("eventName").Is(probe))
+	u.First, u.Last, u.FirstID, u.LastID = r.sig.Time, r.sig.Time, id, id
+	out.Uses = append(out.Uses, u)
+}
+
+// probe is the call that no policy can deny.
+const probe = "GetCallerIdentity"
+
+// locate fills in where a use came from, with what, and of what.
+func locate(u *incident.Use, from *place, client, service string, probe bool) {
+	u.SourceIP, u.Network, u.Client, u.Service, u.Probe = from.address, *from.network, client, service, probe
 }

@@ -34,6 +34,7 @@ func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, er
 	d.window = window{src: plain, before: '\n'}
 	for {
 		d.run()
+		d.sendFolded()
 		d.stats.Bytes = d.offset()
 		bad := corrupt{}
 		switch {
@@ -80,6 +81,7 @@ func (d *Decoder) Decode(b []byte) Stats {
 	d.d.reset()
 	d.d.inMemory(b)
 	d.d.run()
+	d.d.sendFolded()
 	d.stats.Bytes = d.d.offset()
 	d.d.inMemory(nil)
 	return d.stats
@@ -123,9 +125,12 @@ type decoder struct {
 
 	writer func(group string) (workload, principalARN string) // nil if nobody knows
 
-	fields jsonscan.Fields
-	detail jsonscan.Fields // of an EventBridge event's detail
-	out    decoded
+	fields   jsonscan.Fields
+	detail   jsonscan.Fields // of an EventBridge event's detail
+	out      decoded
+	thorough bool // nothing is read the quick way or remembered; for tests
+
+	odd    bool     // the value at hand could not be read the quick way
 	at     int64    // where the value at hand starts
 	around envelope // what the wrapping says of bare records
 	open   []frame
@@ -296,6 +301,9 @@ func (d *decoder) next(start int64) (jsonscan.Value, bool) {
 // element whole.
 func (d *decoder) value() {
 	start := d.offset()
+	if d.tryQuick() {
+		return
+	}
 	if len(d.open) < maxOpen {
 		if d.rest()[0] == '[' {
 			d.push(frame{start: start})

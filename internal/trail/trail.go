@@ -7,8 +7,9 @@ import (
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
 )
 
-// Sink receives what a stream holds, in the order of the stream. Its methods
-// are called from the goroutine that called Decode.
+// Sink receives what a stream holds: signals and skips in the order of the
+// stream, uses in any order and some of one Key joined. Its methods are called
+// from the goroutine that called Decode.
 type Sink interface {
 	Signal(incident.Signal)
 	Use(incident.Use)
@@ -52,8 +53,9 @@ type Stats struct {
 	Values     int   // JSON values looked at, after unwrapping
 	Records    int   // CloudTrail records, GuardDuty findings, Health events and client reports among them
 	Signals    int
-	Uses       int
+	Uses       int // before any were joined
 	Irrelevant int // recognised, and of no interest
+	Odd        int // records not written just as CloudTrail writes its log files, for which the full decoder was needed
 	Skipped    map[SkipReason]int
 }
 
@@ -86,36 +88,15 @@ type decoded struct {
 	caller, session, issuer jsonscan.Fields
 
 	record record // at hand
-	words  words
+	memory *memory
 }
 
-// words are texts that event after event has, such as Regions' names and error
-// codes, so that they are allocated once.
-type words map[string]string
-
-// What is kept is bounded, since whoever makes up events may choose any text.
-const (
-	maxWords = 512
-	maxWord  = 64
-)
-
-// of is the text of v, as Str is.
-func (w *words) of(v jsonscan.Value) string {
-	b, ok := v.Plain()
-	if !ok || len(b) > maxWord {
-		return v.Str()
+// remembered is the memory, of which there is one for all decoders of a stream.
+func (out *decoded) remembered() *memory {
+	if out.memory == nil {
+		out.memory = &memory{}
 	}
-	if s, ok := (*w)[string(b)]; ok {
-		return s
-	}
-	s := string(b)
-	if *w == nil {
-		*w = words{}
-	}
-	if len(*w) < maxWords {
-		(*w)[s] = s
-	}
-	return s
+	return out.memory
 }
 
 // rejection is why a record could not be decoded; the zero rejection means
