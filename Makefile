@@ -16,10 +16,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 # Where npm puts what the tests run; npm writes this file last.
 PARTS  := .ci/node_modules/.package-lock.json
 
-.PHONY: help build run functions template deploy parts test check eval bench fmt update clean
+.PHONY: help build run functions template deploy parts test e2e check eval bench fmt update clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the command into build/trailverdict
 	$(GO) build -trimpath -o $(BINARY) ./cmd/trailverdict
@@ -50,6 +50,9 @@ test: ## Run all tests
 	@for tool in npm java; do command -v $$tool >/dev/null || \
 		echo "NOT TESTED: what runs on DynamoDB Local and the SNS emulator, since there is no $$tool"; done
 	$(GO) test -timeout 30m ./...
+
+e2e: parts ## Tell all stories to an account made of the synthesised templates; part of make test
+	$(GO) test ./internal/e2e -run '^TestAccount$$' -v -count=1 -timeout 20m
 
 check: ## Everything that must hold before a commit: format, vet, staticcheck, build, tests
 	@unformatted=$$($(GO) tool gofumpt -l $(SOURCES)) && test -z "$$unformatted" || \

@@ -130,9 +130,7 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	for _, err := range s.Failed {
 		line("unreadable", err.Error())
 	}
-	if !o.compares() {
-		line("findings", d.tally.words(o))
-	}
+	line("findings", d.tally.words(o))
 	title := "not visible"
 	for _, gap := range s.Gaps() {
 		line(title, gap)

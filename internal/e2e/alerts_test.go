@@ -150,7 +150,7 @@ type message struct {
 // subscribed returns an audience that has heard nothing yet.
 func subscribed(t *testing.T, p *play, seed uint64) *audience {
 	t.Helper()
-	cfg, getenv := account(localaws.DynamoDB(t).URL)
+	cfg, getenv := clientConfig(localaws.DynamoDB(t).URL)
 	at := localaws.Messaging(t).URL
 	a := &audience{
 		play: p, t: t, table: emptyTable(t), db: dynamo.NewClient(cfg, getenv), now: p.asOf, rnd: mrand.New(mrand.NewPCG(seed, 7)),
@@ -336,6 +336,14 @@ type heard struct {
 	BlastRadius struct{ Principals []string }
 }
 
+// attributes are what a message is to be filtered by.
+func (h heard) attributes() map[string]string {
+	return map[string]string{
+		"verdict": string(h.Verdict), "cause": string(h.Cause), "severity": h.Severity, "account": h.Account,
+		"subjectType": h.Subject.Type, "subject": h.Subject.Name, "revision": strconv.Itoa(h.Revision),
+	}
+}
+
 // received takes the messages out of the queue, and holds the attributes of
 // each to its body.
 func (a *audience) received(t *testing.T) []heard {
@@ -356,10 +364,7 @@ func (a *audience) received(t *testing.T) []heard {
 			if err := json.Unmarshal([]byte(*m.Body), &h); err != nil {
 				t.Fatal(err)
 			}
-			for name, want := range map[string]string{
-				"verdict": string(h.Verdict), "cause": string(h.Cause), "severity": h.Severity, "account": h.Account,
-				"subjectType": h.Subject.Type, "subject": h.Subject.Name, "revision": strconv.Itoa(h.Revision),
-			} {
+			for name, want := range h.attributes() {
 				if got := aws.ToString(m.MessageAttributes[name].StringValue); got != want {
 					t.Errorf("%s r%d: the attribute %s is %q, the body says %q", h.ID, h.Revision, name, got, want)
 				}

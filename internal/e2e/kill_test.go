@@ -20,7 +20,7 @@ import (
 func TestKilledAtEveryCall(t *testing.T) {
 	origin := localaws.DynamoDB(t).URL
 	bootstrap := localaws.Build(t, "functions/detect")
-	p := recent(t)
+	p := recent(t, 2*time.Hour)
 	g := newGate(t, origin, passes)
 	want := p.program(t, bootstrap, g)
 	if calls := strings.Count(want, "sessions_revoked_by_stranger"); calls == 0 {
@@ -53,11 +53,11 @@ func TestKilledAtEveryCall(t *testing.T) {
 	t.Logf("killed %d times, at each of %d calls, before and after it took effect: the same findings each time", killed, calls)
 }
 
-// recent is a story of two hours ago, since the program goes by the clock: a
-// stranger revokes a role's sessions, and its worker is denied.
-func recent(t *testing.T) *play {
+// recent is a story that began not long ago, since the program goes by the clock:
+// a stranger revokes a role's sessions, and its worker is denied.
+func recent(t *testing.T, ago time.Duration) *play {
 	t.Helper()
-	began := time.Now().UTC().Truncate(time.Second).Add(-2 * time.Hour)
+	began := time.Now().UTC().Truncate(time.Second).Add(-ago)
 	at := func(minutes int) string { return began.Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339) }
 	worker := func(id, minute int, name, region, rest string) string {
 		return fmt.Sprintf(`{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","principalId":"AROARTX3GSDS7NTJ2MHX:w","arn":"arn:aws:sts::111122223333:assumed-role/orders-api/w","accountId":"111122223333","accessKeyId":"ASIARTX3GSDS3ORDB3G4","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROARTX3GSDS7NTJ2MHX","arn":"arn:aws:iam::111122223333:role/orders-api","accountId":"111122223333","userName":"orders-api"},"attributes":{"creationDate":"%s","mfaAuthenticated":"false"}}},"eventTime":"%s","eventSource":"sqs.amazonaws.com","eventName":"%s","awsRegion":"%s","sourceIPAddress":"192.0.2.31","userAgent":"Boto3/1.34.0","requestParameters":null,"responseElements":null,"eventID":"w%d","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333"%s}`,

@@ -246,11 +246,11 @@ func envelope(bodies []string) []byte {
 
 // tableAt opens a table behind a URL of DynamoDB.
 func tableAt(url, name string) *filing.Store {
-	return dynamo.New(dynamo.NewClient(account(url)), name, store.LiveLimits(), nil)
+	return dynamo.New(dynamo.NewClient(clientConfig(url)), name, store.LiveLimits(), nil)
 }
 
-// account is the configuration and environment of a client of a local DynamoDB.
-func account(url string) (aws.Config, func(string) string) {
+// clientConfig is the configuration and environment of a client of a local DynamoDB.
+func clientConfig(url string) (aws.Config, func(string) string) {
 	cfg := aws.Config{
 		Region: localaws.Region,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -267,7 +267,7 @@ func account(url string) (aws.Config, func(string) string) {
 func emptyTable(t *testing.T) string {
 	t.Helper()
 	name := "story-" + rand.Text()
-	if err := dynamo.Create(context.Background(), dynamo.NewClient(account(localaws.DynamoDB(t).URL)), name); err != nil {
+	if err := dynamo.Create(context.Background(), dynamo.NewClient(clientConfig(localaws.DynamoDB(t).URL)), name); err != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -59,8 +60,9 @@ type outcome struct {
 const DefaultTimeout = 30 * time.Second
 
 // Build compiles the main package in a folder of the project, named from its
-// root, and returns the program's path.
-func Build(t testing.TB, folder string) string {
+// root, and returns the program's path. The environment may ask for another
+// machine, as by GOARCH=arm64.
+func Build(t testing.TB, folder string, env ...string) string {
 	t.Helper()
 	root, err := projectRoot()
 	if err != nil {
@@ -68,7 +70,7 @@ func Build(t testing.TB, folder string) string {
 	}
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
 	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./"+filepath.ToSlash(folder))
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", folder, err, out)
 	}
