@@ -19,6 +19,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
+	"github.com/trailverdict/trailverdict/internal/doctor"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/logline"
 	"github.com/trailverdict/trailverdict/internal/trail"
@@ -54,6 +55,32 @@ what spoke for it and what against. How often that is right is measured in [accu
 `)
 	evidence(&b)
 	golden(t, "detections.md", b.String())
+}
+
+// TestDoctor keeps the list of checks, and what each of them needs, in step with
+// the checks.
+func TestDoctor(t *testing.T) {
+	page, err := os.ReadFile("doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- Generated from internal/doctor by make update. -->\n", "<!-- End of what is generated. -->\n"
+	before, rest, found := strings.Cut(string(page), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatal("doctor.md has no place for the checks")
+	}
+	var b strings.Builder
+	b.WriteString(before + begin + "\n| check | what must hold | or else | reads |\n| --- | --- | --- | --- |\n")
+	for _, c := range doctor.Checks() {
+		id := "`" + c.ID + "`"
+		if c.Before {
+			id += " ¹"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", id, cell(c.Title), cell(c.Why), strings.Join(quoted(c.Needs), " "))
+	}
+	b.WriteString("\n" + end + after)
+	golden(t, "doctor.md", b.String())
 }
 
 // part is a part of the events' table.

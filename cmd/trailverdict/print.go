@@ -130,7 +130,9 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	for _, err := range s.Failed {
 		line("unreadable", err.Error())
 	}
-	line("findings", d.tally.words(o))
+	if !o.compares() {
+		line("findings", d.tally.words(o))
+	}
 	title := "not visible"
 	for _, gap := range s.Gaps() {
 		line(title, gap)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -29,7 +31,28 @@ type replayOptions struct {
 	asOf        instant
 	revisions   bool
 	workers     int
+	compare     string
+	sweep       sweep
 	verbose     bool
+}
+
+// compares reports whether several configurations are looked at, and their
+// differences printed rather than findings.
+func (o replayOptions) compares() bool { return o.compare != "" || o.sweep.name != "" }
+
+// check says which flags make no sense together.
+func (o replayOptions) check() error {
+	switch {
+	case o.compare != "" && o.sweep.name != "":
+		return errors.New("--compare and --sweep are two questions; ask one")
+	case o.compares() && o.revisions:
+		return errors.New("--compare and --sweep look at final findings, not at --revisions")
+	case o.compares() && o.format.value != "text" && o.format.value != "json":
+		return fmt.Errorf("--compare and --sweep print text or json, not %s", o.format.value)
+	case o.workers < 1:
+		return fmt.Errorf("--workers must be at least 1, not %d", o.workers)
+	}
+	return nil
 }
 
 func (p *program) replayCommand() *cobra.Command {
@@ -57,6 +80,8 @@ their order and however often they are repeated.
   text  for people                json  one object a line (trailverdict schema)
   ocsf  Detection Finding         asff  batches for Security Hub, one a line
 
+With --compare and --sweep it prints how the alerts of other settings differ.
+
 Exit status: 0 no compromise, 3 at least one compromise (whatever --min-severity
 hides; suppressed findings do not count), 2 usage, a missing path or a bad
 configuration, 1 nothing could be read, or reading or writing failed.`,
@@ -78,6 +103,8 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 	f.Var(&o.minSeverity, "min-severity", "hide findings below LEVEL: informational, low, medium, high, critical")
 	f.Var(&o.asOf, "as-of", "decide as of TIME (default: the last event's time)")
 	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")
+	f.StringVar(&o.compare, "compare", "", "print what another configuration, in `FILE`, would have alerted otherwise")
+	f.Var(&o.sweep, "sweep", "print how many alerts a threshold gives, as in threshold=0.5..0.9/0.1 or spike_floor=3,5,8")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "use up to `N` processors, and 32 MiB of memory for each")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print all evidence with its weights, and suppressed findings too")
 	_ = cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions(incident.Severities, cobra.ShellCompDirectiveNoFileComp))
@@ -86,6 +113,9 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 
 func (p *program) replay(ctx context.Context, o replayOptions, paths []string) error {
 	began := time.Now()
+	if err := o.check(); err != nil {
+		return usageError{err}
+	}
 	c, err := loadConfig(o.config)
 	if err != nil {
 		return err
@@ -99,15 +129,27 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 		return err
 	}
 	defer limitMemory(o.workers)()
-	decided, err := p.decide(ctx, inputs, c, o)
-	if err == nil {
-		defer decided.findings.Close()
-		err = p.print(out, &decided, o)
-	}
+	decided, err := p.run(ctx, out, inputs, c, o)
 	if err := out.finish(err); err != nil {
 		return err
 	}
 	return p.conclude(decided, o, time.Since(began))
+}
+
+// run writes what the flags ask for.
+func (p *program) run(ctx context.Context, out io.Writer, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
+	switch {
+	case o.compare != "":
+		return p.compare(ctx, out, inputs, c, o)
+	case o.sweep.name != "":
+		return p.sweep(ctx, out, inputs, c, o)
+	}
+	d, err := p.decide(ctx, inputs, c, o)
+	if err != nil {
+		return d, err
+	}
+	defer d.findings.Close()
+	return d, p.print(out, &d, o)
 }
 
 // limitMemory has garbage collected in time for what docs/replay.md promises:

@@ -187,7 +187,7 @@ var rules = map[string]rule{
 		},
 	},
 	"AWS stays outside": {
-		why: "the command line decides without credentials, and a Lambda links only the services that it calls",
+		why: "the command line decides without credentials, which only the commands that ask an account take, and a Lambda links only the services that it calls",
 		check: func(f file) []string {
 			if strings.HasPrefix(f.pkg, "internal/aws/") || strings.HasPrefix(f.pkg, "functions/") || f.pkg == "infra" || f.pkg == "docs/snippets" {
 				return nil

@@ -11,6 +11,10 @@ import (
 // an existing key does, not when one is added.
 const Version = 1
 
+// MaxEvidence is the most that a finding may be told to list. As many with long
+// texts, for and against, are well within what an item of DynamoDB holds, 400 KB.
+const MaxEvidence = 250
+
 // Config is what a configuration file says.
 type Config struct {
 	Settings incident.Settings

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -224,5 +225,25 @@ func TestRevisionsCountConclusions(t *testing.T) {
 	all := Revisions(s.e, settings(nil), time.Time{})
 	if len(all) != 2 || all[0].Verdict != incident.Inconclusive || all[1].Verdict != incident.Compromise || all[1].Revision != 2 || all[0].ID != all[1].ID {
 		t.Errorf("revisions = %+v, want inconclusive then compromise of one incident", all)
+	}
+}
+
+// A cut-off names whom it reaches, as many as can fail because of it.
+func TestTheReachNamesEverySession(t *testing.T) {
+	for sessions, want := range map[int]int{3: 3, 60: 60, maxReached + 20: maxReached} {
+		s := &story{}
+		for i := range sessions {
+			s.issue(-30, role("fleet"), fmt.Sprintf("ASIAFLEET%04d", i), by(user("broker")))
+			s.e.Signals[len(s.e.Signals)-1].Issued.Name = fmt.Sprintf("worker-%04d", i)
+		}
+		s.revoke(0, by(user("stranger")), role("fleet"))
+		s.deny(5, role("fleet"), -30, 20, "198.51.100.7", "Boto3/1.34.0")
+		got := Findings(s.e, incident.DefaultSettings(), at(10))
+		if len(got) != 1 || got[0].BlastRadius == nil {
+			t.Fatalf("%d findings, want one with a reach", len(got))
+		}
+		if r := got[0].BlastRadius; r.LiveSessions != sessions || len(r.Principals) != want {
+			t.Errorf("%d of %d sessions are named, want %d", len(r.Principals), r.LiveSessions, want)
+		}
 	}
 }

@@ -78,8 +78,13 @@ func accountOf(cl cluster) string {
 	return ""
 }
 
-// maxNamed caps how many keys and workloads a finding names.
-const maxNamed = 20
+const (
+	// maxNamed caps how many keys and workloads a finding names.
+	maxNamed = 20
+	// maxReached caps how many sessions its reach names. Whoever is named there
+	// and begins to fail is told of as reach, not for itself.
+	maxReached = 500
+)
 
 // subjectOf is the subject with the keys and workloads that the evidence names.
 func (v *view) subjectOf(cl cluster) incident.Subject {
@@ -108,13 +113,13 @@ func (v *view) subjectOf(cl cluster) incident.Subject {
 			who.ARN = lineage.UserARN(who.Partition, who.Account, who.Name)
 		}
 	}
-	return incident.Subject{Principal: who, AccessKeyIDs: named(keys), Workloads: named(workloads)}
+	return incident.Subject{Principal: who, AccessKeyIDs: named(keys, maxNamed), Workloads: named(workloads, maxNamed)}
 }
 
-func named(set map[string]bool) []string {
+func named(set map[string]bool, most int) []string {
 	delete(set, "")
 	names := sortedKeys(set)
-	return names[:min(len(names), maxNamed)]
+	return names[:min(len(names), most)]
 }
 
 // list fills in the evidence for and against the verdict: of each rule the
@@ -238,7 +243,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 	if len(sessions) == 0 && key == "" || r.LiveSessions == 0 && len(v.graph.Of(v.who)) == 0 {
 		return nil
 	}
-	r.Principals, r.Services = named(who), named(services)
+	r.Principals, r.Services = named(who, maxReached), named(services, maxNamed)
 	return &r
 }
 

@@ -302,8 +302,7 @@ func (x *exam) inUse(region string, use Use) {
 		return
 	}
 	x.problem(region, fmt.Sprintf("%s is in use, latest %s at %s, and has no forwarder", region, use.Event, use.Time.UTC().Format(time.RFC3339)),
-		"Deploy again with the Region in -c trailverdict:regions=…, or with the AWS CLI alone:",
-		command("aws cloudformation deploy --region %s --stack-name %s --template-file build/template/%s-%s.template.json --capabilities CAPABILITY_IAM", region, x.Stack, x.Stack, region))
+		x.lacking(x.ByPlace[x.Home].Stack.Value, region, "-"+region, "-forward")...)
 }
 
 // What the functions reserve by default, and what Lambda wants to be left.

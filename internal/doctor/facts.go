@@ -91,6 +91,8 @@ type Selector struct {
 // Stack is a stack of CloudFormation's and its parts.
 type Stack struct {
 	Name, Region, Status string
+	// Watching is set for the stack that watches the others.
+	Watching bool
 	// Unread is set if its parts could not be listed.
 	Unread *Gap
 
@@ -146,6 +148,8 @@ type Subscription struct{ ARN, Protocol, Endpoint string }
 // Function is a function of Lambda's.
 type Function struct {
 	State, Update, Reason string
+	// Bus is the event bus that it tells findings, if it is to.
+	Bus string
 	// Reserved is how many copies are kept for it; nil if none are.
 	Reserved Answer[*int]
 }

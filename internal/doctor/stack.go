@@ -60,8 +60,7 @@ func stacks(x *exam) {
 	if watch, there := know(x, x.Watch); there {
 		x.stackState(watch)
 	} else if x.Watch.Missing {
-		x.problem(x.Home, "there is no stack "+x.Stack+"-watch, so nobody is told when a part of the detector is harmed",
-			command("aws cloudformation deploy --region %s --stack-name %s-watch --template-file build/template/%s-watch.template.json --capabilities CAPABILITY_IAM", x.Home, x.Stack, x.Stack))
+		x.problem(x.Home, "there is no stack "+x.Stack+"-watch, so nobody is told when a part of the detector is harmed", x.lacking(home, x.Home, "-watch", "-watch")...)
 	}
 	names := []string{x.Home}
 	for _, region := range x.Looked[1:] {
@@ -124,6 +123,25 @@ func (s Stack) revert(first ...string) []string {
 	return list
 }
 
+// lacking is how a stack that is not there is made: as others were, which came
+// from StackSets or not.
+func (x *exam) lacking(home Stack, region, file, set string) []string {
+	if strings.HasPrefix(home.Name, "StackSet-") {
+		return []string{
+			"In the account that manages the StackSets, for the organizational unit of this account:",
+			command("aws cloudformation create-stack-instances --stack-set-name %s --regions %s --deployment-targets OrganizationalUnitIds=UNIT", x.Stack+set, region),
+		}
+	}
+	name := x.Stack
+	if region == x.Home {
+		name += file
+	}
+	return []string{
+		"Deploy again, with this Region among those of `-c trailverdict:regions`, or with the AWS CLI alone:",
+		command("aws cloudformation deploy --region %s --stack-name %s --template-file %s --capabilities CAPABILITY_IAM", region, name, "build/template/"+x.Stack+file+".template.json"),
+	}
+}
+
 // States of a rule.
 const (
 	enabled   = "ENABLED"
@@ -148,7 +166,7 @@ func ruleStates(x *exam) {
 	for _, s := range x.stacks() {
 		each(x, s.Rules, func(p Part[Rule], r Rule) {
 			n++
-			reads := want[p.ID].ReadOnly && !s.watching(x)
+			reads := want[p.ID].ReadOnly && !s.Watching
 			switch {
 			case r.State == allEvents, r.State == enabled && !reads:
 			case r.State == enabled:
@@ -163,10 +181,6 @@ func ruleStates(x *exam) {
 	}
 	x.note("%d rules", n)
 }
-
-// watching reports whether s is the stack that watches, whose rules have names
-// of their own.
-func (s Stack) watching(x *exam) bool { return s.Name == x.Stack+"-watch" }
 
 // putRule sets a rule to take all events, which enable-rule cannot. What is not
 // given is lost, so the pattern is.
@@ -207,7 +221,7 @@ func patterns(x *exam) {
 	want := wanted()
 	n := 0
 	for _, s := range x.stacks() {
-		if s.watching(x) {
+		if s.Watching {
 			continue
 		}
 		seen := map[string]bool{}

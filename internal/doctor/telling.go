@@ -10,7 +10,7 @@ func tellingChecks() []Check {
 		{
 			ID: "receivers", Title: "somebody is told about findings, and about the detector itself",
 			Why:   "A topic without a confirmed subscription is one that nobody hears.",
-			Needs: stackNeeds("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
+			Needs: stackNeeds("events:ListRules", "events:ListTargetsByRule", "lambda:GetFunctionConfiguration", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
 			run:   receivers,
 		},
 		{
@@ -33,9 +33,11 @@ func receivers(x *exam) {
 		x.skip()
 		return
 	}
-	x.heard(home, "findings", "Findings", "Mail", "Chat")
+	if !x.onBus(home) {
+		x.heard(home, "findings", "Findings", "Mail", "Chat")
+	}
 	x.heard(home, "trouble of the detector itself", "Operations")
-	if watch, there := x.parted(x.Watch); there {
+	if watch, there := x.parted(x.Watch); there && !x.onBus(watch) {
 		x.heard(watch, "harm done to the detector", "Watch")
 	}
 	for _, region := range x.Looked[1:] {
@@ -43,6 +45,24 @@ func receivers(x *exam) {
 			x.heard(s, "what could not be forwarded from "+region, "Operations")
 		}
 	}
+}
+
+// onBus reports whether a stack tells an event bus, behind which there is
+// somebody.
+func (x *exam) onBus(s Stack) bool {
+	for _, f := range s.Functions {
+		if f.Is.Value.Bus != "" {
+			return true
+		}
+	}
+	for _, r := range s.Rules {
+		for _, t := range r.Is.Value.Targets.Value {
+			if s.Watching && strings.Contains(t.ARN, ":event-bus/") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // heard wants a confirmed subscription of one of a stack's topics.
@@ -69,13 +89,23 @@ func (x *exam) heard(s Stack, of string, topics ...string) {
 			arn = p.Name
 		}
 	}
-	if arn == "" {
+	if arn == "" || !x.certain(s) {
 		return
 	}
 	x.problem(s.Region, "nobody is told about "+of,
 		"Deploy with -c trailverdict:email=ADDRESS, or for now:",
 		command("aws sns subscribe --region %s --topic-arn %s --protocol email --notification-endpoint ADDRESS", s.Region, arn),
 		"The address gets a mail with a link, which must be followed.")
+}
+
+// certain reports whether it is known if a stack tells an event bus.
+func (x *exam) certain(s Stack) bool {
+	gaps := len(x.found)
+	each(x, s.Functions, func(Part[Function], Function) {})
+	if s.Watching {
+		each(x, s.Rules, func(_ Part[Rule], r Rule) { know(x, r.Targets) })
+	}
+	return len(x.found) == gaps
 }
 
 func beginsWithAny(s string, list []string) bool {

@@ -286,11 +286,25 @@ func (a *Account) stackNamed(c call) (*Stack, apiError) {
 }
 
 func (a *Account) describeStacks(c call) (any, apiError) {
+	if c.text("StackName") == "" {
+		list := []object{}
+		for _, key := range slices.Sorted(maps.Keys(a.stacks)) {
+			if s := a.stacks[key]; s.Region == c.region {
+				list = append(list, s.described())
+			}
+		}
+		part, next := page(list, c.text("NextToken"))
+		return withToken(object{"Stacks": part}, "NextToken", next), apiError{}
+	}
 	s, failed := a.stackNamed(c)
 	if s == nil {
 		return nil, failed
 	}
-	return object{"Stacks": []object{{"StackName": s.Name, "StackStatus": s.Status, "CreationTime": "2026-03-01T00:00:00Z"}}}, apiError{}
+	return object{"Stacks": []object{s.described()}}, apiError{}
+}
+
+func (s *Stack) described() object {
+	return object{"StackName": s.Name, "StackStatus": s.Status, "CreationTime": "2026-03-01T00:00:00Z"}
 }
 
 func (a *Account) stackResources(c call) (any, apiError) {
@@ -431,7 +445,7 @@ func (a *Account) functionConfiguration(c call) (any, apiError) {
 		return nil, notThere
 	}
 	out := object{"FunctionName": r.Name, "State": "Active", "LastUpdateStatus": "Successful"}
-	for _, name := range []string{"State", "StateReason", "LastUpdateStatus", "LastUpdateStatusReason"} {
+	for _, name := range []string{"Environment", "State", "StateReason", "LastUpdateStatus", "LastUpdateStatusReason"} {
 		if v, ok := r.Properties[name]; ok {
 			out[name] = v
 		}

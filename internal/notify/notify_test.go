@@ -442,3 +442,57 @@ func TestOfTwoCopiesOneDoesNotWaitForEver(t *testing.T) {
 	s.delivers(11, c)
 	s.hears(both("tv-1 r1 compromise")...)
 }
+
+// A storm of very many is told in few messages, each of which is bounded, and
+// what the cut-off's page has no room for is told for itself rather than lost.
+func TestAStormOfHundredsIsToldInFewMessages(t *testing.T) {
+	s := newStory(t)
+	cut := disabled(incident.Compromise, incident.KeyDisabledByStranger)
+	for i := range maxBroken {
+		cut.Finding.BlastRadius.Principals = append(cut.Finding.BlastRadius.Principals, fmt.Sprintf("arn:aws:sts::111122223333:assumed-role/payments-role/w%03d", i))
+	}
+	s.happens(0, cut)
+	hit := func(i int) detect.Case {
+		f := caseOf(incident.Expiry, incident.TokenExpired, incident.Low, since(time.Hour), named(fmt.Sprintf("tv-w%03d", i), ""))
+		f.Finding.Subject = incident.Subject{Principal: incident.Principal{Type: incident.Workload, Account: "111122223333", Name: fmt.Sprintf("w%03d", i)}}
+		return f
+	}
+	const storm = 420
+	for i := range storm {
+		s.happens(61+i/30, hit(i)) // 30 a minute
+	}
+	last := s.heard[len(s.heard)-1]
+	for _, m := range s.heard {
+		if m.id != "tv-cut" {
+			t.Fatalf("%s is told for itself", m.id)
+		}
+		if len(m.note.News) > 1000 {
+			t.Errorf("the news has %d bytes: %s", len(m.note.News), m.note.News)
+		}
+	}
+	if n := len(s.heard); n > 2*6 {
+		t.Errorf("%d messages on two channels about a storm of 14 minutes, want one in five minutes", n)
+	}
+	s.delivers(90, s.ledger["workload/111122223333/w000"][0])
+	if last = s.heard[len(s.heard)-1]; !slices.Contains(last.finding.BlastRadius.Principals, fmt.Sprintf("workload w%03d", storm-1)) {
+		t.Errorf("the last message names %d in its reach, not all of the storm", len(last.finding.BlastRadius.Principals))
+	}
+	s.at = len(s.heard)
+	full := Page{}
+	for i := range maxBroken {
+		full.breaks(Broken{CaseID: fmt.Sprint(i), Subject: "s", Name: "n"})
+	}
+	if added, in := full.breaks(Broken{CaseID: "one more"}); added || in {
+		t.Error("a full page takes in one more")
+	}
+	if added, in := full.breaks(Broken{CaseID: "7"}); added || !in {
+		t.Error("a full page does not know what it holds")
+	}
+	wide := Page{}
+	for i := range maxBroken {
+		wide.breaks(Broken{CaseID: fmt.Sprint(i), Subject: strings.Repeat("s", 2000), Name: "n"})
+	}
+	if n := len(wide.Broken); n == 0 || n*2000 > maxBrokenBytes {
+		t.Errorf("a page lists %d findings of 2000 bytes each", n)
+	}
+}

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -107,19 +108,25 @@ func (p *Page) number(version int64) Given {
 	return Given{Revision: p.Given.Revision + 1, Version: version, Broken: len(p.Broken)}
 }
 
-// maxBroken bounds how many findings a page lists as a case's reach. Beyond it,
-// findings are told for themselves again.
-const maxBroken = 50
+// maxBroken and maxBrokenBytes bound how many findings a page lists as a case's
+// reach: as many as a cut-off names, in far less than the 400 KB that an item of
+// DynamoDB may have. Beyond them, findings are told for themselves again, since
+// what is not listed could not be told if the cut-off turned out to be none.
+const (
+	maxBroken      = 500
+	maxBrokenBytes = 200 << 10
+)
 
 // breaks adds a finding to the case's reach. It reports whether it is in there.
 func (p *Page) breaks(b Broken) (added, in bool) {
 	if slices.ContainsFunc(p.Broken, func(have Broken) bool { return have.CaseID == b.CaseID }) {
 		return false, true
 	}
-	if len(p.Broken) >= maxBroken {
-		return false, false
+	all := append(slices.Clone(p.Broken), b)
+	if encoded, err := json.Marshal(all); err != nil || len(all) > maxBroken || len(encoded) > maxBrokenBytes {
+		return false, false // texts can be longer as they are kept than as they are read
 	}
-	p.Broken = append(slices.Clone(p.Broken), b)
+	p.Broken = all
 	return true, true
 }
 

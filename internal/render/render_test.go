@@ -319,3 +319,17 @@ func TestErrorsOfTheWriterComeBack(t *testing.T) {
 		}
 	}
 }
+
+func TestAWideReachIsCounted(t *testing.T) {
+	var names []string
+	for i := range 420 {
+		names = append(names, fmt.Sprintf("w%03d", i))
+	}
+	few, many := reach(incident.BlastRadius{LiveSessions: 20, Principals: names[:20]}), reach(incident.BlastRadius{LiveSessions: 420, Principals: names})
+	if !strings.HasSuffix(few, "w018, w019") || strings.Contains(few, "more") {
+		t.Errorf("few: %s", few)
+	}
+	if !strings.HasSuffix(many, "w018, w019, and 400 more") {
+		t.Errorf("many: %s", many)
+	}
+}

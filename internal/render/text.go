@@ -215,12 +215,21 @@ func reach(b incident.BlastRadius) string {
 		s += " until " + b.Until.UTC().Format(clock)
 	}
 	if len(b.Principals) > 0 {
-		s += "; principals: " + strings.Join(b.Principals, ", ")
+		s += "; principals: " + some(b.Principals)
 	}
 	if len(b.Services) > 0 {
 		s += "; services used: " + strings.Join(b.Services, ", ")
 	}
 	return s
+}
+
+// some lists names, of very many the first ones.
+func some(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // Span writes a duration without the zeros of time.Duration: 1h, 6h27m.

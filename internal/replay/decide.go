@@ -24,6 +24,9 @@ const (
 	Canonical Order = iota
 	// GravestFirst is that of people who have little time.
 	GravestFirst
+	// ByIncident is by the findings' ids, which two sets of findings have in
+	// common.
+	ByIncident
 )
 
 // Findings are the conclusions about a recording. They are read any number of
@@ -218,7 +221,10 @@ func orderKey(f *incident.Finding, order Order) []byte {
 		key = binary.BigEndian.AppendUint64(key, uint64(f.FirstSeen.Unix())^1<<63)
 		key = binary.BigEndian.AppendUint32(key, uint32(f.FirstSeen.Nanosecond()))
 	}
-	if order == GravestFirst {
+	switch order {
+	case ByIncident:
+		return append(append(key, f.ID...), f.Subject.Key()...)
+	case GravestFirst:
 		key = append(key, byte(incident.Critical-f.Severity))
 		first()
 	}

@@ -114,7 +114,7 @@ func TestAFullPageFits(t *testing.T) {
 	b := book.New(c, newTable(t, c), month)
 	long := strings.Repeat("\x00", 512)
 	page := notify.Page{CaseID: "tv-1", Name: long, Told: map[string]notify.Told{}}
-	for range 50 {
+	for range 60 { // as many as maxBrokenBytes allows of them
 		page.Broken = append(page.Broken, notify.Broken{CaseID: "tv-0123456789abcdef0123", Subject: long, Name: strings.Repeat("\x00", 100)})
 	}
 	for _, channel := range []string{"findings", "chat", "email", "bus"} {
@@ -123,6 +123,13 @@ func TestAFullPageFits(t *testing.T) {
 			told.Members = append(told.Members, "0123456789abcdef")
 		}
 		page.Told[channel] = told
+	}
+	if err := b.Keep(t.Context(), page); err != nil {
+		t.Fatal(err)
+	}
+	page.CaseID, page.Broken = "tv-2", nil
+	for range 500 { // as many as maxBroken allows, in words of a usual length
+		page.Broken = append(page.Broken, notify.Broken{CaseID: "tv-0123456789abcdef0123", Subject: strings.Repeat("s", 160), Name: strings.Repeat("n", 100)})
 	}
 	if err := b.Keep(t.Context(), page); err != nil {
 		t.Fatal(err)

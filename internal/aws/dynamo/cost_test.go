@@ -1,8 +1,10 @@
 package dynamo_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -176,6 +178,25 @@ func issued(n int) []incident.Signal {
 		s.Kind, s.Key, s.ErrorCode, s.Operation, s.Feed = incident.SessionIssued, "", "", "sts:AssumeRole", incident.FromTrail
 	}
 	return out
+}
+
+// TestNoKeyIsHot sends a thousand failures of a second, of one role with a
+// thousand keys, as the queue hands them over, and holds each partition, those of
+// indexes too, to a tenth of what one takes in a second: a thousand units.
+func TestNoKeyIsHot(t *testing.T) {
+	p, s := pricedStore(t)
+	live := detect.NewLive(s, s, incident.DefaultSettings())
+	all := fleet(1000)
+	for batch := range slices.Chunk(all, 100) {
+		if err := live.Handle(t.Context(), batch, nil, noon().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hottest := slices.MaxFunc(slices.Collect(maps.Keys(p.partitions)), func(a, b string) int { return cmp.Compare(p.partitions[a], p.partitions[b]) })
+	t.Logf("of %d partitions the hottest is %s, with %.0f write units", len(p.partitions), hottest, p.partitions[hottest])
+	if p.partitions[hottest] > 100 || len(p.partitions) < 1000 {
+		t.Errorf("%d partitions, the hottest of them with %.0f units", len(p.partitions), p.partitions[hottest])
+	}
 }
 
 // TestObserve compares what the store says that a request cost with what was

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
@@ -303,5 +304,30 @@ func readsFromStream(t *testing.T, item map[string]types.AttributeValue, want st
 	}
 	if _, ok, err := dynamo.StreamCase([]byte("{")); ok || err == nil {
 		t.Errorf("StreamCase() of no JSON = %v, %v", ok, err)
+	}
+}
+
+// A case that lists as much as it may be told to, in long words, fits into an
+// item. DynamoDB Local refuses what is larger than 400 KB, as DynamoDB does.
+func TestTheLargestCaseFits(t *testing.T) {
+	c := client(t)
+	s := dynamo.New(c, newTable(t, c), store.LiveLimits(), nil)
+	f := incident.Finding{ID: "tv-large", Subject: incident.Subject{Principal: incident.Principal{Type: incident.Role, Account: "111122223333", Name: "large"}}, LastSeen: noon()}
+	for range config.MaxEvidence {
+		e := incident.Evidence{
+			EventID: strings.Repeat("e", 36), Time: noon(), Signal: incident.CredentialFailed, Rule: "failures_after_key_disabled",
+			Fact: strings.Repeat("f", 300), Actor: strings.Repeat("a", 150), SourceIP: "2001:db8:1234:5678:9abc:def0:1234:5678", Weight: 1.5,
+		}
+		f.Evidence, f.CounterEvidence = append(f.Evidence, e), append(f.CounterEvidence, e)
+	}
+	f.BlastRadius = &incident.BlastRadius{}
+	for range 500 {
+		f.BlastRadius.Principals = append(f.BlastRadius.Principals, strings.Repeat("p", 150))
+	}
+	if err := s.Commit(t.Context(), store.Commit{Cases: []store.Case{{Finding: f}}}); err != nil {
+		t.Fatal(err)
+	}
+	if cases, err := s.Cases(t.Context(), f.Subject.Key()); err != nil || len(cases) != 1 || len(cases[0].Finding.Evidence) != config.MaxEvidence {
+		t.Errorf("%d cases, %v; want the one that was kept", len(cases), err)
 	}
 }

@@ -18,7 +18,8 @@ type prices struct {
 	writeRequests, readRequests int
 	items                       int // written
 	writeUnits, readUnits       float64
-	largest                     int // item's bytes
+	largest                     int                // item's bytes
+	partitions                  map[string]float64 // write units, by the partition's key
 }
 
 func (p *prices) per(n int) string {
@@ -54,15 +55,27 @@ func (p *prices) write(i item, factor float64) {
 	p.items++
 	p.largest = max(p.largest, i.size())
 	p.writeUnits += kilobytes(i.size()) * factor
+	p.heat(i[config.TablePartition].S, "", kilobytes(i.size())*factor)
 	for _, index := range config.TableIndexes() {
-		_, in := i[index.Partition]
-		switch {
-		case !in:
-		case index.KeysOnly:
-			p.writeUnits++ // its keys take less than a kilobyte
-		default:
-			p.writeUnits += kilobytes(i.size())
+		v, in := i[index.Partition]
+		units := 1.0 // its keys take less than a kilobyte
+		if !index.KeysOnly {
+			units = kilobytes(i.size())
 		}
+		if in {
+			p.writeUnits += units
+			p.heat(v.S, index.Name+" ", units)
+		}
+	}
+}
+
+// heat counts what a partition bears.
+func (p *prices) heat(key *string, index string, units float64) {
+	if p.partitions == nil {
+		p.partitions = map[string]float64{}
+	}
+	if key != nil {
+		p.partitions[index+*key] += units
 	}
 }
 

@@ -106,6 +106,9 @@ func Look(ctx context.Context, cfg aws.Config, o Options, c Clock) (doctor.Facts
 	return i.facts, nil
 }
 
+// watching ends the name of the stack that watches the others.
+const watching = "-watch"
+
 // home is the Region in which a partition's events of IAM are delivered.
 func home(region string) string {
 	switch lineage.PartitionOf(region) {
@@ -213,10 +216,14 @@ func (i *inspector) regions(ctx context.Context) {
 
 func (i *inspector) region(ctx context.Context, region string) doctor.Region {
 	i.Tell(region)
-	r := doctor.Region{Stack: i.stack(ctx, region, i.Stack)}
+	set := i.Stack
+	if region != i.facts.Home {
+		set += "-forward"
+	}
+	r := doctor.Region{Stack: i.stack(ctx, region, i.Stack, set)}
 	if region == i.facts.Home {
 		if !i.Before {
-			watch := i.stack(ctx, region, i.Stack+"-watch")
+			watch := i.stack(ctx, region, i.Stack+watching, i.Stack+watching)
 			i.mu.Lock()
 			i.facts.Watch = watch
 			i.mu.Unlock()

@@ -41,13 +41,14 @@ type deployed struct {
 	home, watch, far *localaws.Stack
 	trail            *localaws.TrailState
 	clock            watch
+	region           string
 }
 
 // deploy makes an account from the templates that infra synthesises: the
 // smallest deployment, or the one with everything, own keys and forwarders.
 func deploy(t *testing.T, name string) *deployed {
 	t.Helper()
-	d := &deployed{stack: "trailverdict"}
+	d := &deployed{stack: "trailverdict", region: "eu-west-1"}
 	d.Account = localaws.NewAccount(own, "aws", d.clock.now, "us-east-1", "eu-west-1", "ap-southeast-2")
 	if name == "everything" {
 		d.stack = "tv"
@@ -63,9 +64,16 @@ func deploy(t *testing.T, name string) *deployed {
 		}
 		return s
 	}
+	d.trail = d.AddTrail("audit", "us-east-1")
+	if name == "organization" {
+		const id = "-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+		d.home = put("StackSet-trailverdict", "StackSet-trailverdict"+id, "us-east-1")
+		d.watch = put("StackSet-trailverdict-watch", "StackSet-trailverdict-watch"+id, "us-east-1")
+		d.far = put("StackSet-trailverdict-forward", "StackSet-trailverdict-forward"+id, "eu-west-1")
+		return d
+	}
 	d.home = put(d.stack, d.stack, "us-east-1")
 	d.watch = put(d.stack+"-watch", d.stack+"-watch", "us-east-1")
-	d.trail = d.AddTrail("audit", "us-east-1")
 	if name == "everything" {
 		d.far = put("tv-eu-west-1", "tv", "eu-west-1")
 		put("tv-ap-southeast-2", "tv", "ap-southeast-2")
@@ -91,7 +99,7 @@ func (d *deployed) look(t *testing.T, o inspect.Options) (doctor.Facts, error) {
 	t.Helper()
 	endpoint := localaws.ServeAccount(t, d.Account)
 	cfg := aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(endpoint.URL), RetryMaxAttempts: 1,
+		Region: d.region, BaseEndpoint: aws.String(endpoint.URL), RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: localaws.AccessKeyID, SecretAccessKey: localaws.SecretAccessKey}, nil
 		}),
@@ -113,13 +121,16 @@ func said(e doctor.Examination) []string {
 }
 
 func TestASoundDeploymentIsQuiet(t *testing.T) {
-	for _, name := range []string{"smallest", "everything"} {
+	for _, name := range []string{"smallest", "everything", "organization"} {
 		t.Run(name, func(t *testing.T) {
 			d := deploy(t, name)
 			e := d.examine(t)
 			want := []string{}
-			if name == "smallest" {
+			switch name {
+			case "smallest":
 				want = []string{"advice regions, : Regions without a forwarder can be used, though nobody does: ap-southeast-2, eu-west-1"}
+			case "organization":
+				want = []string{"advice regions, : Regions without a forwarder can be used, though nobody does: ap-southeast-2"}
 			}
 			if diff := cmp.Diff(want, said(e)); diff != "" {
 				t.Error(diff)
@@ -286,6 +297,11 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 		},
 		{
 			name: "it is used, and has a forwarder", template: "everything", harm: history(record("eu-west-1", "sts.amazonaws.com", "AssumeRole", "2026-03-04T09:00:00Z", "ASIAEXAMPLEISSUED001", "arn:aws:iam::111122223333:role/app", true)),
+		},
+		{
+			name: "it is used, and StackSets deploy", template: "organization", harm: history(record("ap-southeast-2", "ec2.amazonaws.com", "RunInstances", "2026-03-03T09:00:00Z", "AKIAEXAMPLELONGTERM1", "", false)),
+			want: []string{"problem regions, ap-southeast-2: ap-southeast-2 is in use, latest RunInstances"},
+			fix:  "$ aws cloudformation create-stack-instances --stack-set-name trailverdict-forward --regions ap-southeast-2",
 		},
 		{
 			name: "a Region is switched off", harm: func(t *testing.T, d *deployed) { d.SetRegion("af-south-1", "DISABLED") },
@@ -503,6 +519,11 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 			want: []string{
 				"problem receivers, us-east-1: nobody is told about trouble of the detector itself",
 				"problem subscriptions, us-east-1: subscription OperationsTo1 of stack trailverdict is gone",
+			},
+		},
+		{
+			name: "an organization's bus alone hears of findings and harm", template: "organization", harm: func(_ *testing.T, d *deployed) {
+				d.watch.Parts = slices.DeleteFunc(d.watch.Parts, func(r *localaws.Resource) bool { return r.Type == "AWS::SNS::Subscription" })
 			},
 		},
 		{
@@ -724,6 +745,19 @@ func TestCredentialsThatAWSRefuses(t *testing.T) {
 		d.Fail("sts:GetCallerIdentity", code)
 		if _, err := d.look(t, inspect.Options{Stack: d.stack}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", code, err, want)
+		}
+	}
+}
+
+// TestPartitionsHaveTheirOwnHome: IAM's events come to one Region of each.
+func TestPartitionsHaveTheirOwnHome(t *testing.T) {
+	for region, want := range map[string]string{"cn-northwest-1": "cn-north-1", "us-gov-east-1": "us-gov-west-1", "eu-west-1": "us-east-1", "": "us-east-1"} {
+		partition := map[string]string{"cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "us-east-1": "aws"}[want]
+		d := &deployed{Account: localaws.NewAccount(own, partition, func() time.Time { return noon }, region, want, "cn-northwest-1", "us-gov-west-1"), region: region}
+		d.AddTrail("audit", want)
+		facts, err := d.look(t, inspect.Options{Stack: "trailverdict", Before: true, Regions: []string{want}})
+		if err != nil || facts.Home != want || facts.Partition != partition || !doctor.Examine(facts).Sound() {
+			t.Errorf("%s: home %s, partition %s, %v, %v", region, facts.Home, facts.Partition, err, said(doctor.Examine(facts)))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -19,26 +20,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/doctor"
 )
 
-// stack reads a stack by its name and, unless only that matters, its parts. CloudFormation
-// knows their names, which the stack leaves to it.
-func (i *inspector) stack(ctx context.Context, region, name string) doctor.Answer[doctor.Stack] {
-	api := cloudformation.NewFromConfig(i.in(region))
-	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
-	if err != nil {
-		return gap[doctor.Stack]("cloudformation:DescribeStacks", region, err)
-	}
-	if len(out.Stacks) == 0 {
-		return doctor.Answer[doctor.Stack]{Missing: true}
-	}
+// stack reads a stack and, unless only that matters, its parts. CloudFormation
+// knows their names, which the stack leaves to it. Set is the name of the StackSet
+// that makes it where there is one for many accounts.
+func (i *inspector) stack(ctx context.Context, region, name, set string) doctor.Answer[doctor.Stack] {
 	r := reader{ctx: ctx, cfg: i.in(region), region: region}
-	r.stack = doctor.Stack{Name: name, Region: region, Status: string(out.Stacks[0].StackStatus), Keys: map[string]doctor.Answer[doctor.Key]{}}
-	if i.Before {
-		return doctor.Answer[doctor.Stack]{Value: r.stack}
+	api := cloudformation.NewFromConfig(r.cfg)
+	found := r.named(api, name)
+	if found.Missing {
+		found = r.instance(api, set)
+	}
+	if !found.Known() || i.Before {
+		return found
 	}
 	i.Tell(region + ", " + name)
+	r.stack = found.Value
+	r.stack.Watching = strings.HasSuffix(name, watching)
+	r.stack.Keys = map[string]doctor.Answer[doctor.Key]{}
 	parts := r.list(api)
 	if r.stack.Unread = parts.Gap; parts.Known() {
 		r.parts(parts.Value)
@@ -52,7 +54,44 @@ type reader struct {
 	cfg    aws.Config
 	region string
 	stack  doctor.Stack
-	rules  *doctor.Answer[map[string]doctor.Rule]
+	rules  *doctor.Answer[map[string]doctor.Rule] // of the default bus, once they are read
+}
+
+const describeStacks = "cloudformation:DescribeStacks"
+
+func (r *reader) named(api *cloudformation.Client, name string) doctor.Answer[doctor.Stack] {
+	out, err := api.DescribeStacks(r.ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+	if err != nil {
+		return gap[doctor.Stack](describeStacks, r.region, err)
+	}
+	if len(out.Stacks) == 0 {
+		return doctor.Answer[doctor.Stack]{Missing: true}
+	}
+	return doctor.Answer[doctor.Stack]{Value: r.described(out.Stacks[0])}
+}
+
+func (r *reader) described(s cfntypes.Stack) doctor.Stack {
+	return doctor.Stack{Name: aws.ToString(s.StackName), Region: r.region, Status: string(s.StackStatus)}
+}
+
+// ofStackSet is what StackSets make of their own name for that of a stack.
+var ofStackSet = regexp.MustCompile(`^StackSet-(.+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// instance is the stack that a StackSet made.
+func (r *reader) instance(api *cloudformation.Client, set string) doctor.Answer[doctor.Stack] {
+	pages := cloudformation.NewDescribeStacksPaginator(api, &cloudformation.DescribeStacksInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(r.ctx)
+		if err != nil {
+			return gap[doctor.Stack](describeStacks, r.region, err)
+		}
+		for _, s := range page.Stacks {
+			if m := ofStackSet.FindStringSubmatch(aws.ToString(s.StackName)); m != nil && m[1] == set {
+				return doctor.Answer[doctor.Stack]{Value: r.described(s)}
+			}
+		}
+	}
+	return doctor.Answer[doctor.Stack]{Missing: true}
 }
 
 // list lists the stack's parts.
@@ -224,6 +263,9 @@ func (r *reader) function(name string) doctor.Answer[doctor.Function] {
 		f := doctor.Function{State: string(out.State), Update: string(out.LastUpdateStatus), Reason: aws.ToString(out.StateReason)}
 		if f.Update == "Failed" {
 			f.Reason = aws.ToString(out.LastUpdateStatusReason)
+		}
+		if out.Environment != nil {
+			f.Bus = out.Environment.Variables[config.EnvEventBus]
 		}
 		reserved, err := api.GetFunctionConcurrency(r.ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: aws.String(name)})
 		f.Reserved = answer("lambda:GetFunctionConcurrency", r.region, err, func() *int {

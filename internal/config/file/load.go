@@ -149,7 +149,7 @@ func (r *reader) thresholds(dst *incident.Thresholds) func(string, ast.Node) {
 			{"lateness", into(&dst.Lateness, r.duration(0, day))},
 			{"quiet", into(&dst.Quiet, r.duration(time.Hour, 30*day))},
 			{"propagation", into(&dst.Propagation, r.duration(0, time.Hour))},
-			{"max_evidence", into(&dst.MaxEvidence, r.count(1, 1_000))},
+			{"max_evidence", into(&dst.MaxEvidence, r.count(1, config.MaxEvidence))},
 		})
 		if dst.Quiet < dst.Correlation {
 			r.reportAt(start(n), join(path, "quiet"), "expected at least the correlation's %s: an incident would be over before its failures are", dst.Correlation)
