@@ -104,6 +104,7 @@ type Stack struct {
 	Schedules []Part[Schedule]
 	Tables    []Part[Table]
 	Logs      []Part[LogGroup]
+	Alarms    []Part[Alarm]
 	// Declared are the subscriptions that the stack made.
 	Declared []Part[struct{}]
 	// Keys are those that its queues and topics are encrypted with.
@@ -175,6 +176,12 @@ type Expiry struct {
 
 // LogGroup is a log group; Days is 0 if lines are kept for ever.
 type LogGroup struct{ Days int }
+
+// Alarm is an alarm of CloudWatch's.
+type Alarm struct {
+	State   string
+	Actions bool // it tells somebody
+}
 
 // Key is a key of KMS's. Own keys are made by whoever owns the account, others
 // by AWS.

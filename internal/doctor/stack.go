@@ -22,7 +22,7 @@ func stackChecks() []Check {
 			ID: "parts", Title: "nothing was deleted behind CloudFormation's back",
 			Why: "CloudFormation does not notice that a part is gone. If nobody of yours deleted it, somebody is blinding the detector.",
 			Needs: []string{
-				"cloudformation:DescribeStacks", "cloudformation:ListStackResources", "dynamodb:DescribeTable", "events:ListRules", "lambda:GetEventSourceMapping",
+				"cloudformation:DescribeStacks", "cloudformation:ListStackResources", "cloudwatch:DescribeAlarms", "dynamodb:DescribeTable", "events:ListRules", "lambda:GetEventSourceMapping",
 				"lambda:GetFunctionConfiguration", "logs:DescribeLogGroups", "scheduler:GetSchedule", "sns:GetTopicAttributes", "sqs:GetQueueAttributes",
 			},
 			run: parts,
@@ -96,6 +96,7 @@ func parts(x *exam) {
 		gone(x, s, "schedule", s.Schedules)
 		gone(x, s, "table", s.Tables)
 		gone(x, s, "log group", s.Logs)
+		gone(x, s, "alarm", s.Alarms)
 	}
 }
 

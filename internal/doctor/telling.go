@@ -19,6 +19,12 @@ func tellingChecks() []Check {
 			Needs: stackNeeds("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
 			run:   subscriptions,
 		},
+		{
+			ID: "alarms", Title: "the alarms are quiet, and would tell",
+			Why:   "An alarm whose actions are disabled tells nobody. One that is raised says that something is lost, late or not coming in.",
+			Needs: stackNeeds("cloudwatch:DescribeAlarms"),
+			run:   alarms,
+		},
 	}
 }
 
@@ -173,4 +179,21 @@ func resubscribe(s Stack, p Part[Topic], sub Subscription) string {
 		endpoint = "ADDRESS"
 	}
 	return command("aws sns subscribe --region %s --topic-arn %s --protocol %s --notification-endpoint %s", s.Region, p.Name, sub.Protocol, endpoint)
+}
+
+func alarms(x *exam) {
+	n := 0
+	for _, s := range x.stacks() {
+		each(x, s.Alarms, func(p Part[Alarm], a Alarm) {
+			n++
+			if !a.Actions {
+				x.problem(s.Region, fmt.Sprintf("the actions of alarm %s are disabled", p.ID), command("aws cloudwatch enable-alarm-actions --region %s --alarm-names %s", s.Region, p.Name))
+			}
+			if a.State == "ALARM" {
+				x.problem(s.Region, fmt.Sprintf("alarm %s is raised", p.ID), "docs/operations.md says what each alarm means and what to do.",
+					command("aws cloudwatch describe-alarms --region %s --alarm-names %s --query %s --output text", s.Region, p.Name, "MetricAlarms[].[AlarmDescription,StateReason]"))
+			}
+		})
+	}
+	x.note("%d alarms", n)
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,12 @@ type call struct {
 }
 
 // action is the permission that a call takes.
-func (c call) action() string { return c.service + ":" + c.operation }
+func (c call) action() string {
+	if c.service == "monitoring" { // as signatures call it
+		return "cloudwatch:" + c.operation
+	}
+	return c.service + ":" + c.operation
+}
 
 // text is a parameter.
 func (c call) text(name string) string {
@@ -56,6 +62,12 @@ func readCall(req *http.Request) (call, error) {
 		c.operation = form.Get("Action")
 		return c, err
 	}
+	if c.service == "monitoring" {
+		in, _, err := fromCBOR(body)
+		c.in, _ = in.(map[string]any)
+		c.operation = path.Base(req.URL.Path)
+		return c, err
+	}
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &c.in); err != nil {
 			return c, err
@@ -65,10 +77,10 @@ func readCall(req *http.Request) (call, error) {
 }
 
 // byPath knows the operations of REST by their paths.
-func (c *call) byPath(path string) error {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
+func (c *call) byPath(name string) error {
+	parts := strings.Split(strings.Trim(name, "/"), "/")
 	switch {
-	case path == "/listRegions":
+	case name == "/listRegions":
 		c.operation = "ListRegions"
 	case len(parts) == 2 && parts[0] == "schedules":
 		c.operation, c.in["Name"] = "GetSchedule", parts[1]
@@ -81,7 +93,7 @@ func (c *call) byPath(path string) error {
 	case len(parts) == 4 && parts[1] == "functions" && parts[3] == "concurrency":
 		c.operation, c.in["Name"] = "GetFunctionConcurrency", parts[2]
 	default:
-		return fmt.Errorf("there is no operation at %s", path)
+		return fmt.Errorf("there is no operation at %s", name)
 	}
 	return nil
 }
@@ -94,6 +106,10 @@ func (c call) query() bool {
 func (c call) reply(w http.ResponseWriter, body any, failed apiError) {
 	if c.query() {
 		c.replyXML(w, body, failed)
+		return
+	}
+	if c.service == "monitoring" {
+		c.replyCBOR(w, body, failed)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -111,6 +127,16 @@ func (c call) reply(w http.ResponseWriter, body any, failed apiError) {
 		w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10)) // DynamoDB's clients want it
 	}
 	_, _ = w.Write(text) // the client sees if it did not come through
+}
+
+func (c call) replyCBOR(w http.ResponseWriter, body any, failed apiError) {
+	w.Header().Set("Content-Type", "application/cbor")
+	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	if failed.Type != "" {
+		w.WriteHeader(http.StatusBadRequest)
+		body = object{"__type": failed.Type, "message": failed.Message}
+	}
+	_, _ = w.Write(toCBOR(nil, body)) // the client sees if it did not come through
 }
 
 func (c call) replyXML(w http.ResponseWriter, body any, failed apiError) {
@@ -201,6 +227,7 @@ func (a *Account) answer(c call) (any, apiError) {
 		"dynamodb:DescribeTimeToLive":        a.timeToLive,
 		"dynamodb:DescribeContinuousBackups": a.backups,
 		"logs:DescribeLogGroups":             a.logGroups,
+		"cloudwatch:DescribeAlarms":          a.describeAlarms,
 	}
 	if f := operations[c.action()]; f != nil {
 		return f(c)
@@ -553,4 +580,22 @@ func (a *Account) logGroups(c call) (any, apiError) {
 	}
 	part, next := page(list, c.text("nextToken"))
 	return withToken(object{"logGroups": part}, "nextToken", next), apiError{}
+}
+
+func (a *Account) describeAlarms(c call) (any, apiError) {
+	names, _ := c.in["AlarmNames"].([]any)
+	list := []object{}
+	for _, r := range a.parts(c.region, "AWS::CloudWatch::Alarm") {
+		if !slices.Contains(names, any(r.Name)) {
+			continue
+		}
+		alarm := object{"AlarmName": r.Name, "StateValue": "OK", "ActionsEnabled": true}
+		for _, name := range []string{"StateValue", "ActionsEnabled"} {
+			if v, ok := r.Properties[name]; ok {
+				alarm[name] = v
+			}
+		}
+		list = append(list, alarm)
+	}
+	return object{"MetricAlarms": list}, apiError{}
 }

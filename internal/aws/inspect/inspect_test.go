@@ -551,6 +551,22 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 			want: []string{"problem subscriptions, us-east-1: the subscription of https://hooks.example.com/… to topic"}, fix: "--protocol https --notification-endpoint ADDRESS",
 		},
 
+		{
+			name: "an alarm may tell nobody", harm: properties("SilenceAlarm", "ActionsEnabled", false),
+			want: []string{"problem alarms, us-east-1: the actions of alarm SilenceAlarm are disabled"}, fix: "$ aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names trailverdict-SilenceAlarm-1A2B3C",
+		},
+		{
+			name: "nothing came in for a day", harm: properties("SilenceAlarm", "StateValue", "ALARM"),
+			want: []string{"problem alarms, us-east-1: alarm SilenceAlarm is raised"}, fix: "docs/operations.md",
+		},
+		{
+			name: "an alarm has no data yet", harm: properties("SilenceAlarm", "StateValue", "INSUFFICIENT_DATA"),
+		},
+		{
+			name: "an alarm was deleted by hand", harm: func(_ *testing.T, d *deployed) { d.watch.Part("DeadLettersAlarm").Gone = true },
+			want: []string{"problem parts, us-east-1: alarm DeadLettersAlarm of stack trailverdict-watch"},
+		},
+
 		// Before a deployment.
 		{
 			name: "an account is ready", before: true, harm: nothingDeployed,

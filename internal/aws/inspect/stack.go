@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -142,6 +143,8 @@ func (r *reader) parts(list []cfntypes.StackResourceSummary) {
 			s.Schedules = append(s.Schedules, doctor.Part[doctor.Schedule]{ID: id, Name: name, Is: r.schedule(name)})
 		case "AWS::DynamoDB::Table":
 			s.Tables = append(s.Tables, doctor.Part[doctor.Table]{ID: id, Name: name, Is: r.table(name)})
+		case "AWS::CloudWatch::Alarm":
+			s.Alarms = append(s.Alarms, doctor.Part[doctor.Alarm]{ID: id, Name: name, Is: r.alarm(name)})
 		case "AWS::Logs::LogGroup":
 			s.Logs = append(s.Logs, doctor.Part[doctor.LogGroup]{ID: id, Name: name, Is: r.logGroup(name)})
 		}
@@ -330,4 +333,15 @@ func (r *reader) logGroup(name string) doctor.Answer[doctor.LogGroup] {
 		}
 	}
 	return doctor.Answer[doctor.LogGroup]{Missing: true}
+}
+
+func (r *reader) alarm(name string) doctor.Answer[doctor.Alarm] {
+	out, err := cloudwatch.NewFromConfig(r.cfg).DescribeAlarms(r.ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{name}})
+	if err == nil && len(out.MetricAlarms) == 0 {
+		return doctor.Answer[doctor.Alarm]{Missing: true}
+	}
+	return answer("cloudwatch:DescribeAlarms", r.region, err, func() doctor.Alarm {
+		a := out.MetricAlarms[0]
+		return doctor.Alarm{State: string(a.StateValue), Actions: aws.ToBool(a.ActionsEnabled)}
+	})
 }
