@@ -149,11 +149,18 @@ func files(_ *testing.T, out *table) {
 // priced reads what the store's own test prints.
 var priced = regexp.MustCompile(`(evidence|evidence and cases), per event: write requests ([\d.]+), items ([\d.]+), write units ([\d.]+), read requests ([\d.]+)`)
 
+// looked reads what a lone failure is decided about with, and hottest what the
+// most written partition bears.
+var (
+	looked  = regexp.MustCompile(` 1 failures in a batch, altogether: .*read requests ([\d.]+), read units ([\d.]+)`)
+	hottest = regexp.MustCompile(`the hottest is \S+ with ([\d.]+) write units`)
+)
+
 // quietEvents are those of the store's test that are about no incident.
 const quietEvents = "100 sessions issued to one caller in a batch"
 
 func writes(t *testing.T, out *table) {
-	cmd := exec.Command("go", "test", "./internal/aws/dynamo", "-run", "^TestWritesPerEvent$", "-v", "-count=1")
+	cmd := exec.Command("go", "test", "./internal/aws/dynamo", "-run", "^(TestWritesPerEvent|TestReadsOfABusyRole|TestNoKeyIsHot)$", "-v", "-count=1")
 	cmd.Dir = root
 	printed, err := cmd.CombinedOutput()
 	if err != nil {
@@ -164,6 +171,19 @@ func writes(t *testing.T, out *table) {
 	for lines := bufio.NewScanner(bytes.NewReader(printed)); lines.Scan(); {
 		if _, run, ok := strings.Cut(lines.Text(), "=== RUN   TestWritesPerEvent/"); ok {
 			name, _, _ = strings.Cut(strings.ReplaceAll(run, "_", " "), ",")
+		}
+		if _, run, ok := strings.Cut(lines.Text(), "=== RUN   TestReadsOfABusyRole/"); ok {
+			name = strings.ReplaceAll(run, "_", " ")
+		}
+		if m := looked.FindStringSubmatch(lines.Text()); m != nil {
+			out.fact("one failure of "+name+": reads; read units", strings.TrimSuffix(m[1], ".000")+"; "+strings.TrimSuffix(m[2], ".000"))
+		}
+		if m := hottest.FindStringSubmatch(lines.Text()); m != nil {
+			hot, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.atMost("a thousand failures of one role in a second: write units of the hottest partition", hot, 1000, "%.0f")
 		}
 		m := priced.FindStringSubmatch(lines.Text())
 		if m == nil {

@@ -106,8 +106,8 @@ func TestReadsOfABusyRole(t *testing.T) {
 		reads   int
 	}{
 		{"a role without a history", 0, 8},
-		{"a role with one that is read whole", 250, 10},
-		{"a role with one that is not", 900, 40},
+		{"a role with 250 sessions before, all read", 250, 10},
+		{"a role with 900 sessions before, of which 300 are read", 900, 40},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g, c := newGate(t)
@@ -193,7 +193,7 @@ func TestNoKeyIsHot(t *testing.T) {
 		}
 	}
 	hottest := slices.MaxFunc(slices.Collect(maps.Keys(p.partitions)), func(a, b string) int { return cmp.Compare(p.partitions[a], p.partitions[b]) })
-	t.Logf("of %d partitions the hottest is %s, with %.0f write units", len(p.partitions), hottest, p.partitions[hottest])
+	t.Logf("of %d partitions the hottest is %s with %.0f write units", len(p.partitions), hottest, p.partitions[hottest])
 	if p.partitions[hottest] > 100 || len(p.partitions) < 1000 {
 		t.Errorf("%d partitions, the hottest of them with %.0f units", len(p.partitions), p.partitions[hottest])
 	}
