@@ -18,7 +18,7 @@ import (
 )
 
 // compare writes how the alerts of another configuration differ from those of c.
-func (p *program) compare(ctx context.Context, w io.Writer, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
+func (p *program) compare(ctx context.Context, w io.Writer, inputs sources, c config.Config, o replayOptions) (decision, error) {
 	other, err := loadConfig(o.compare)
 	if err != nil {
 		return decision{}, err
@@ -26,7 +26,7 @@ func (p *program) compare(ctx context.Context, w io.Writer, inputs []replay.Inpu
 	if !reflect.DeepEqual(c.LogGroups, other.LogGroups) {
 		p.complain("the configurations name different log_groups; those of --config are used for both, since events are decoded once")
 	}
-	r, summary, err := p.record(ctx, inputs, c, o.workers)
+	r, summary, err := p.record(ctx, inputs, c, o)
 	if err != nil {
 		return decision{}, err
 	}

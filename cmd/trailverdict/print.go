@@ -118,6 +118,9 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	}
 	line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, count(s.Uses, "successful call"), s.Irrelevant))
 	line("duplicates", fmt.Sprint(s.Duplicates)+plus(s.Conflicts, "with other contents than before"))
+	if s.Resumed > 0 {
+		line("resumed", count(s.Resumed, "file")+" known from before")
+	}
 	if s.Other > 0 {
 		line("other files", fmt.Sprintf("%d without events", s.Other))
 	}

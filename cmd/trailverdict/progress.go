@@ -4,24 +4,16 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-
-	"github.com/trailverdict/trailverdict/internal/replay"
 )
 
 // bar shows how far reading has come; without a terminal it shows nothing.
 type bar struct{ *progressbar.ProgressBar }
 
-func (p *program) progress(inputs []replay.Input) bar {
+// progress shows how much of total bytes is read; -1 where nobody knows how much
+// is to come.
+func (p *program) progress(total int64) bar {
 	if !p.terminal(p.stderr) {
 		return bar{}
-	}
-	total := int64(0)
-	for _, in := range inputs {
-		if in.Size < 0 {
-			total = -1 // a stream: nobody knows how much is to come
-			break
-		}
-		total += in.Size
 	}
 	return bar{progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(p.stderr),

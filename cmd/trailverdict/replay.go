@@ -33,6 +33,8 @@ type replayOptions struct {
 	workers     int
 	compare     string
 	sweep       sweep
+	resume      string
+	selection   selection
 	verbose     bool
 }
 
@@ -62,7 +64,8 @@ func (p *program) replayCommand() *cobra.Command {
 		Short: "Run the detector over recorded events",
 		Long: `Replay runs the detector over recorded events and prints what it finds.
 
-A PATH is a file, a folder with everything beneath it, or - for standard input.
+A PATH is a file, a folder with everything beneath it, s3://bucket/prefix, or -
+for standard input.
 What a file holds is recognised by its content, plain or gzip-compressed, one
 JSON value, an array or JSON Lines, mixed as you like:
 
@@ -105,6 +108,8 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")
 	f.StringVar(&o.compare, "compare", "", "print what another configuration, in `FILE`, would have alerted otherwise")
 	f.Var(&o.sweep, "sweep", "print how many alerts a threshold gives, as in threshold=0.5..0.9/0.1 or spike_floor=3,5,8")
+	f.StringVar(&o.resume, "resume", "", "keep in `FILE` what was read from s3://, and go on from there after an interruption")
+	o.selection.add(f)
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "use up to `N` processors, and 32 MiB of memory for each")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print all evidence with its weights, and suppressed findings too")
 	_ = cmd.RegisterFlagCompletionFunc("min-severity", cobra.FixedCompletions(incident.Severities, cobra.ShellCompDirectiveNoFileComp))
@@ -120,7 +125,7 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	inputs, err := p.inputs(paths)
+	inputs, err := p.sources(ctx, paths, o)
 	if err != nil {
 		return err
 	}
@@ -137,7 +142,7 @@ func (p *program) replay(ctx context.Context, o replayOptions, paths []string) e
 }
 
 // run writes what the flags ask for.
-func (p *program) run(ctx context.Context, out io.Writer, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
+func (p *program) run(ctx context.Context, out io.Writer, inputs sources, c config.Config, o replayOptions) (decision, error) {
 	switch {
 	case o.compare != "":
 		return p.compare(ctx, out, inputs, c, o)
@@ -197,8 +202,8 @@ type decision struct {
 }
 
 // decide reads inputs and decides about them.
-func (p *program) decide(ctx context.Context, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
-	r, summary, err := p.record(ctx, inputs, c, o.workers)
+func (p *program) decide(ctx context.Context, inputs sources, c config.Config, o replayOptions) (decision, error) {
+	r, summary, err := p.record(ctx, inputs, c, o)
 	if err != nil {
 		return decision{}, err
 	}
@@ -222,10 +227,20 @@ func (o replayOptions) order() replay.Order {
 }
 
 // record reads inputs to be decided about.
-func (p *program) record(ctx context.Context, inputs []replay.Input, c config.Config, workers int) (*replay.Recording, replay.Summary, error) {
-	bar := p.progress(inputs)
+func (p *program) record(ctx context.Context, inputs sources, c config.Config, o replayOptions) (*replay.Recording, replay.Summary, error) {
+	options := replay.Options{Workers: o.workers, Decode: []trail.Option{trail.LogWriters(c.LogWriter)}}
+	if o.resume != "" {
+		journal, err := openJournal(o.resume, c)
+		if err != nil {
+			return nil, replay.Summary{}, err
+		}
+		defer func() { _ = journal.Close() }() // each entry was written
+		options.Journal = journal
+	}
+	bar := p.progress(inputs.size)
+	options.Progress = bar.add
 	r := replay.NewRecording(replay.DefaultLimits())
-	summary, err := replay.Read(ctx, inputs, r, workers, bar.add, trail.LogWriters(c.LogWriter))
+	summary, err := replay.Read(ctx, inputs.all, r, options)
 	bar.finish()
 	if err == nil {
 		summary.Outcome, err = r.Seal(ctx)
@@ -240,7 +255,7 @@ func (p *program) record(ctx context.Context, inputs []replay.Input, c config.Co
 // gather reads inputs into a detector of their own.
 func gather(ctx context.Context, inputs []replay.Input, c config.Config, progress func(int)) (*detect.Detector, replay.Summary, error) {
 	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
-	summary, err := replay.Read(ctx, inputs, d, runtime.GOMAXPROCS(0), progress, trail.LogWriters(c.LogWriter))
+	summary, err := replay.Read(ctx, replay.All(inputs), d, replay.Options{Workers: runtime.GOMAXPROCS(0), Progress: progress, Decode: []trail.Option{trail.LogWriters(c.LogWriter)}})
 	return d, summary, err
 }
 

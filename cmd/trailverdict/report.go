@@ -82,7 +82,7 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	bar := p.progress(inputs)
+	bar := p.progress(totalSize(inputs))
 	d, summary, err := gather(ctx, inputs, c, bar.add)
 	bar.finish()
 	dec := decision{summary: summary, settings: c.Settings}

@@ -154,8 +154,8 @@ type step struct {
 }
 
 // sweep writes how many alerts there are for each value.
-func (p *program) sweep(ctx context.Context, w io.Writer, inputs []replay.Input, c config.Config, o replayOptions) (decision, error) {
-	r, summary, err := p.record(ctx, inputs, c, o.workers)
+func (p *program) sweep(ctx context.Context, w io.Writer, inputs sources, c config.Config, o replayOptions) (decision, error) {
+	r, summary, err := p.record(ctx, inputs, c, o)
 	if err != nil {
 		return decision{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,49 @@ type Input struct {
 	// Named is set where the user named the input itself, and not a folder
 	// that it was found in. Such an input is expected to hold events.
 	Named bool
-	open  func() (io.ReadCloser, error)
+	// ID is what a Journal knows the input by, contents included; empty where
+	// there is no such thing.
+	ID   string
+	open func() (io.ReadCloser, error)
+	far  bool // opening takes so long that it is done ahead of time
+}
+
+// Remote is an input that is fetched from somewhere, as a file of a folder is.
+func Remote(name, id string, size int64, open func() (io.ReadCloser, error)) Input {
+	return Input{Name: name, Size: size, ID: id, open: open, far: true}
+}
+
+// ahead opens a remote input while others are read.
+func (in Input) ahead() Input {
+	if !in.far {
+		return in
+	}
+	type opened struct {
+		r   io.ReadCloser
+		err error
+	}
+	done := make(chan opened, 1)
+	open := in.open
+	go func() {
+		r, err := open()
+		done <- opened{r, err}
+	}()
+	in.open = func() (io.ReadCloser, error) {
+		o := <-done
+		return o.r, o.err
+	}
+	return in
+}
+
+// All yields inputs.
+func All(inputs []Input) iter.Seq2[Input, error] {
+	return func(yield func(Input, error) bool) {
+		for _, in := range inputs {
+			if !yield(in, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Stream is an input that is read from r, which stays open.

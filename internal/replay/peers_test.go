@@ -100,7 +100,7 @@ func newPeer(t *testing.T, yaml string) *peer {
 
 func (p *peer) read(events ...string) {
 	p.t.Helper()
-	sum, err := replay.Read(context.Background(), []replay.Input{replay.Stream("-", strings.NewReader(strings.Join(events, "\n")))}, p, 2, nil)
+	sum, err := replay.Read(context.Background(), replay.All([]replay.Input{replay.Stream("-", strings.NewReader(strings.Join(events, "\n")))}), p, replay.Options{Workers: 2})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func decided(t *testing.T, limits replay.Limits, workers int, settings incident.
 	ctx := context.Background()
 	r := replay.NewRecording(limits)
 	defer r.Close()
-	sum, err := replay.Read(ctx, inputs, r, workers, nil)
+	sum, err := replay.Read(ctx, replay.All(inputs), r, replay.Options{Workers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,3 +136,5 @@ func scattered(r *rand.Rand, lines []string) [][]byte {
 	}
 	return parts
 }
+
+func random() *rand.Rand { return rand.New(rand.NewPCG(3, 4)) }

@@ -2,12 +2,14 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/store"
@@ -19,50 +21,150 @@ type Ingester interface {
 	Ingest(context.Context, []incident.Signal, []incident.Use) (store.Outcome, error)
 }
 
-// Read decodes inputs and gives what they hold to d. It calls progress, which
-// may be nil, from several goroutines with the number of bytes that were read
-// since its last call.
-//
-// Up to the given number of workers decode inputs side by side, which makes no
-// difference to what d is given but its order. The options tell the decoder what the inputs do not say of themselves.
+// Options are how a recording is read.
+type Options struct {
+	// Workers is how many inputs are decoded side by side, at least one. It makes
+	// no difference to what comes of them.
+	Workers int
+	// Progress is called from several goroutines with the number of bytes that
+	// were read since its last call; nil is fine.
+	Progress func(n int)
+	// Decode tells the decoder what the inputs do not say of themselves.
+	Decode []trail.Option
+	// Journal keeps what inputs with an ID held, and stands in for those that it
+	// knows; nil means none.
+	Journal *Journal
+}
+
+// Read decodes inputs and gives what they hold to d.
 //
 // Inputs that cannot be read are listed in the summary and are no error. An
-// error means that d failed or ctx ended; the summary is then of no use. When
-// ctx ends Read returns at once, though a read that waits for its input, as
-// from a terminal, may go on waiting.
-func Read(ctx context.Context, inputs []Input, d Ingester, workers int, progress func(n int), options ...trail.Option) (Summary, error) {
-	if progress == nil {
-		progress = func(int) {}
+// error means that d or the inputs' list failed or ctx ended; the summary is then
+// of no use. When ctx ends Read returns at once, though a read that waits for its
+// input, as from a terminal, may go on waiting.
+func Read(ctx context.Context, inputs iter.Seq2[Input, error], d Ingester, o Options) (Summary, error) {
+	if o.Progress == nil {
+		o.Progress = func(int) {}
 	}
-	results := make([]Summary, len(inputs))
-	errs := make([]error, len(inputs))
-	var next atomic.Int64
+	rd := reading{to: d, o: o, jobs: make(chan job, opensAhead*max(1, o.Workers))}
+	if o.Journal != nil {
+		var err error
+		if rd.sum, err = o.Journal.restore(ctx, d); err != nil {
+			return Summary{}, err
+		}
+	}
+	own, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var wg sync.WaitGroup
-	for range min(max(1, workers), len(inputs)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(inputs) {
-					return
-				}
-				results[i], errs[i] = read(ctx, inputs[i], d, progress, options)
-				if errs[i] != nil {
-					next.Store(int64(len(inputs))) // nothing that follows is of use
-				}
-			}
-		})
+	wg.Go(func() { rd.dispatch(own, inputs, cancel) })
+	for range max(1, o.Workers) {
+		wg.Go(func() { rd.work(own, cancel) })
 	}
 	if err := wait(ctx, &wg); err != nil {
 		return Summary{}, err
 	}
-	var sum Summary
-	for i, r := range results {
-		if errs[i] != nil {
-			return Summary{}, errs[i]
-		}
-		sum.add(r)
+	if own.Err() != nil {
+		return Summary{}, context.Cause(own)
 	}
-	return sum, nil
+	return rd.summary(), nil
+}
+
+// opensAhead is how many remote inputs are opened for each worker before it is
+// their turn.
+const opensAhead = 4
+
+// reading is a recording while it is read.
+type reading struct {
+	to   Ingester
+	o    Options
+	jobs chan job
+
+	mu       sync.Mutex
+	sum      Summary
+	examples []placed[trail.Skip]
+	failed   []placed[error]
+}
+
+// job is an input and its place among them.
+type job struct {
+	at int
+	in Input
+}
+
+// placed is something that an input gave, with the input's place.
+type placed[T any] struct {
+	at int
+	it T
+}
+
+// dispatch hands out the inputs that the journal does not know.
+func (r *reading) dispatch(ctx context.Context, inputs iter.Seq2[Input, error], fail context.CancelCauseFunc) {
+	defer close(r.jobs)
+	at := 0
+	for in, err := range inputs {
+		if err != nil {
+			fail(fmt.Errorf("find inputs: %w", err))
+			return
+		}
+		if r.o.Journal.has(in.ID) {
+			continue
+		}
+		select {
+		case r.jobs <- job{at, in.ahead()}:
+			at++
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *reading) work(ctx context.Context, fail context.CancelCauseFunc) {
+	for j := range r.jobs {
+		sum, err := r.read(ctx, j.in)
+		if err != nil {
+			fail(err)
+			return // nothing that follows is of use
+		}
+		r.add(j.at, sum)
+	}
+}
+
+// add adds what an input gave. Inputs come in any order.
+func (r *reading) add(at int, s Summary) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range s.Examples {
+		r.examples = append(r.examples, placed[trail.Skip]{at, e})
+	}
+	for _, err := range s.Failed {
+		r.failed = append(r.failed, placed[error]{at, err})
+	}
+	s.Examples, s.Failed = nil, nil
+	r.sum.add(s)
+	if len(r.examples) > 1000 {
+		r.examples = firstExamples(r.examples)
+	}
+}
+
+// firstExamples are those that a Summary keeps, of the first inputs.
+func firstExamples(list []placed[trail.Skip]) []placed[trail.Skip] {
+	slices.SortStableFunc(list, func(a, b placed[trail.Skip]) int { return cmp.Compare(a.at, b.at) })
+	seen := map[trail.SkipReason]int{}
+	return slices.DeleteFunc(list, func(p placed[trail.Skip]) bool {
+		seen[p.it.Reason]++
+		return seen[p.it.Reason] > examplesPerReason
+	})
+}
+
+func (r *reading) summary() Summary {
+	for _, e := range firstExamples(r.examples) {
+		r.sum.example(e.it)
+	}
+	slices.SortStableFunc(r.failed, func(a, b placed[error]) int { return cmp.Compare(a.at, b.at) })
+	for _, f := range r.failed {
+		r.sum.Failed = append(r.sum.Failed, f.it)
+	}
+	return r.sum
 }
 
 // wait waits for wg or for the end of ctx, whichever is first.
@@ -81,16 +183,16 @@ func wait(ctx context.Context, wg *sync.WaitGroup) error {
 }
 
 // read decodes one input.
-func read(ctx context.Context, in Input, d Ingester, progress func(n int), options []trail.Option) (Summary, error) {
-	b := &batch{ctx: ctx, to: d, uses: map[string]incident.Use{}}
+func (rd *reading) read(ctx context.Context, in Input) (Summary, error) {
+	b := &batch{ctx: ctx, to: rd.to, id: in.ID, journal: rd.o.Journal, uses: map[string]incident.Use{}}
 	b.sum.Files = 1
 	r, err := in.open()
 	if err != nil {
 		b.sum.Failed, b.sum.blank = []error{err}, 1
 		return b.sum, nil
 	}
-	meter := &meter{ctx: ctx, r: r, progress: progress}
-	b.sum.Stats, err = trail.Decode(meter, in.Name, b, options...)
+	meter := &meter{ctx: ctx, r: r, progress: rd.o.Progress}
+	b.sum.Stats, err = trail.Decode(meter, in.Name, b, rd.o.Decode...)
 	err = errors.Join(err, r.Close())
 	b.flush()
 	if len(meter.begin()) == 0 {
@@ -104,7 +206,10 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int), optio
 	case err != nil:
 		b.sum.Failed = []error{err}
 	case !in.Named && !b.sum.recognised() && !meter.likely():
-		return Summary{Other: 1}, nil
+		b.sum = Summary{Other: 1}
+		fallthrough
+	default:
+		return b.sum, rd.o.Journal.finish(in.ID, b.sum)
 	}
 	return b.sum, nil
 }
@@ -114,6 +219,8 @@ func read(ctx context.Context, in Input, d Ingester, progress func(n int), optio
 type batch struct {
 	ctx     context.Context
 	to      Ingester
+	id      string
+	journal *Journal
 	sum     Summary
 	signals []incident.Signal
 	uses    map[string]incident.Use // joined by key, which mostly leaves few
@@ -156,6 +263,7 @@ func (b *batch) flush() {
 		var out store.Outcome
 		out, b.err = b.to.Ingest(b.ctx, b.signals, uses)
 		b.sum.Outcome = b.sum.Outcome.Add(out)
+		b.err = errors.Join(b.err, b.journal.portion(b.id, b.signals, uses))
 	}
 	b.signals = b.signals[:0]
 	clear(b.uses)

@@ -118,7 +118,7 @@ func TestFindNamesAllThatIsMissing(t *testing.T) {
 
 func read(t *testing.T, inputs []replay.Input, to replay.Ingester) replay.Summary {
 	t.Helper()
-	sum, err := replay.Read(context.Background(), inputs, to, 2, nil)
+	sum, err := replay.Read(context.Background(), replay.All(inputs), to, replay.Options{Workers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestProgressIsWhatWasRead(t *testing.T) {
 	for _, in := range inputs {
 		want.Add(in.Size)
 	}
-	if _, err := replay.Read(context.Background(), inputs, &sink{}, 2, func(n int) { got.Add(int64(n)) }); err != nil {
+	if _, err := replay.Read(context.Background(), replay.All(inputs), &sink{}, replay.Options{Workers: 2, Progress: func(n int) { got.Add(int64(n)) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got.Load() != want.Load() {
@@ -308,10 +308,10 @@ func TestAFolderThatCannotBeListedIsListed(t *testing.T) {
 
 func TestAStoreThatFailsEndsTheReplay(t *testing.T) {
 	full := errors.New("the disk is full")
-	_, err := replay.Read(context.Background(), []replay.Input{
+	_, err := replay.Read(context.Background(), replay.All([]replay.Input{
 		replay.Stream("a", strings.NewReader(failureEvent("1", "ASIAQ1"))),
 		replay.Stream("b", strings.NewReader(failureEvent("2", "ASIAQ2"))),
-	}, &sink{err: full}, 2, nil)
+	}), &sink{err: full}, replay.Options{Workers: 2})
 	if !errors.Is(err, full) {
 		t.Errorf("Read() = %v, want %v", err, full)
 	}
@@ -326,11 +326,11 @@ func TestAnInterruptEndsTheReplay(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	line := append([]byte(failureEvent("1", "ASIAQ1")), '\n')
 	var reads atomic.Int64
-	_, err := replay.Read(ctx, []replay.Input{replay.Stream("endless", endless{line})}, &sink{}, 2, func(int) {
+	_, err := replay.Read(ctx, replay.All([]replay.Input{replay.Stream("endless", endless{line})}), &sink{}, replay.Options{Workers: 2, Progress: func(int) {
 		if reads.Add(1) == 3 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Read() = %v, want %v", err, context.Canceled)
 	}
@@ -341,7 +341,7 @@ func TestAnInterruptDoesNotWaitForInput(t *testing.T) {
 	r, w := io.Pipe() // nobody writes
 	t.Cleanup(func() { _ = w.Close() })
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := replay.Read(ctx, []replay.Input{replay.Stream("-", r)}, &sink{}, 2, nil); !errors.Is(err, context.Canceled) {
+	if _, err := replay.Read(ctx, replay.All([]replay.Input{replay.Stream("-", r)}), &sink{}, replay.Options{Workers: 2}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read() = %v, want %v", err, context.Canceled)
 	}
 }

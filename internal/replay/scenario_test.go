@@ -52,7 +52,7 @@ func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, 
 	for i, p := range parts {
 		inputs = append(inputs, replay.Stream(fmt.Sprintf("part %d", i), bytes.NewReader(p)))
 	}
-	sum, err := replay.Read(context.Background(), inputs, d, 2, nil)
+	sum, err := replay.Read(context.Background(), replay.All(inputs), d, replay.Options{Workers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestSingleEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum, err := replay.Read(context.Background(), inputs, d, 2, nil)
+			sum, err := replay.Read(context.Background(), replay.All(inputs), d, replay.Options{Workers: 2})
 			if err != nil {
 				t.Fatal(err)
 			}

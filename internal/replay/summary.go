@@ -15,6 +15,8 @@ type Summary struct {
 	// Files were read. Other are files of a folder that hold no events of any
 	// form, such as a README; they count nowhere else.
 	Files, Other int
+	// Resumed are those of both that a journal stood in for.
+	Resumed int
 	// Failed could not be read to their end. What was read of them counts.
 	Failed []error
 	// Stats are the decoder's counts over all files.
@@ -89,6 +91,7 @@ func (s *Summary) add(t Summary) {
 	s.Signals += t.Signals
 	s.Uses += t.Uses
 	s.Irrelevant += t.Irrelevant
+	s.Odd += t.Odd
 	for reason, n := range t.Skipped {
 		if s.Skipped == nil {
 			s.Skipped = map[trail.SkipReason]int{}

@@ -211,3 +211,25 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestSinglesComeBack(t *testing.T) {
+	s, u := filled[incident.Signal](), filled[incident.Use]()
+	if got, err := DecodeSignal(EncodeSignal(s)); err != nil || !reflect.DeepEqual(got, s) {
+		t.Errorf("DecodeSignal() = %+v, %v; want %+v", got, err, s)
+	}
+	if got, err := DecodeUse(EncodeUse(u)); err != nil || !reflect.DeepEqual(got, u) {
+		t.Errorf("DecodeUse() = %+v, %v; want %+v", got, err, u)
+	}
+	signals, uses, err := DecodeEvidence(EncodeEvidence([]incident.Signal{s, {ID: "1"}, s}, []incident.Use{u}))
+	if err != nil || len(signals) != 3 || !reflect.DeepEqual(signals[2], s) || len(uses) != 1 || !reflect.DeepEqual(uses[0], u) {
+		t.Errorf("DecodeEvidence() = %+v, %+v, %v", signals, uses, err)
+	}
+	for _, damaged := range [][]byte{nil, {255}, {3, 1}, EncodeSignal(s)[:20]} {
+		if _, _, err := DecodeEvidence(damaged); err == nil {
+			t.Errorf("DecodeEvidence(%v) is no error", damaged)
+		}
+		if _, err := DecodeSignal(damaged); err == nil {
+			t.Errorf("DecodeSignal(%v) is no error", damaged)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package filing
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -50,3 +51,29 @@ func DecodeUse(data []byte) (incident.Use, error) {
 
 // EncodeCase encodes a case without its version.
 func EncodeCase(c store.Case) []byte { return encodeCase(c) }
+
+// EncodeEvidence encodes what was decoded at once, duplicates included.
+func EncodeEvidence(signals []incident.Signal, uses []incident.Use) []byte {
+	folds := make([]fold, len(signals))
+	for i, s := range signals {
+		folds[i] = fold{signal: s, members: []member{{s.ID, s.SharedID, s.Time}}}
+	}
+	w := newWriter()
+	w.folds(&folds)
+	return append(append(binary.AppendUvarint(nil, uint64(len(w.buf))), w.buf...), encodeUses(uses)...)
+}
+
+// DecodeEvidence reads what EncodeEvidence wrote.
+func DecodeEvidence(data []byte) ([]incident.Signal, []incident.Use, error) {
+	n, size := binary.Uvarint(data)
+	if size <= 0 || n > uint64(len(data)-size) {
+		return nil, nil, fmt.Errorf("decode evidence: %w", errData)
+	}
+	data = data[size:]
+	signals, err := decodeSignals(data[:n])
+	if err != nil {
+		return nil, nil, err
+	}
+	uses, err := decodeUses(data[n:])
+	return signals, uses, err
+}
