@@ -312,8 +312,9 @@ const (
 )
 
 func concurrency(x *exam) {
-	if _, there := know(x, x.ByPlace[x.Home].Stack); there {
-		x.skip() // it has what it needs
+	home := x.ByPlace[x.Home].Stack
+	if know(x, home); !home.Missing {
+		x.skip() // it has what it needs, as far as is known
 		return
 	}
 	spare, ok := know(x, x.Spare)

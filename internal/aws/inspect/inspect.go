@@ -130,6 +130,9 @@ func (i *inspector) in(region string) aws.Config {
 // caller says who asks, and how far this machine's clock is off.
 func (i *inspector) caller(ctx context.Context) error {
 	i.Tell("who asks")
+	if _, err := i.cfg.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("there are no AWS credentials: sign in as for the AWS CLI, or name a profile (%s)", innermost(err))
+	}
 	out, err := sts.NewFromConfig(i.in(i.facts.Home)).GetCallerIdentity(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("ask whose credentials these are: %w", credentials(err))
@@ -283,13 +286,15 @@ func gap[T any](action, region string, err error) doctor.Answer[T] {
 	return doctor.Answer[T]{Gap: g}
 }
 
-// unreached says why there was no answer: the innermost reason, which names no
-// request.
-func unreached(err error) string {
+// unreached says why there was no answer.
+func unreached(err error) string { return "no answer: " + innermost(err).Error() }
+
+// innermost is the reason of an error, which names no request.
+func innermost(err error) error {
 	for errors.Unwrap(err) != nil {
 		err = errors.Unwrap(err)
 	}
-	return "no answer: " + err.Error()
+	return err
 }
 
 // credentials says what is wrong with those, where that is why AWS knows nobody.

@@ -579,6 +579,13 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 			want: []string{"problem concurrency, us-east-1: 50 concurrent functions are left; 19 are to be reserved, and 100 must remain"}, fix: "reserved-concurrency=off",
 		},
 		{
+			name: "nobody knows whether the functions already have their room", before: true, harm: func(_ *testing.T, d *deployed) {
+				d.Deny("cloudformation:DescribeStacks")
+				d.SetSpare(50)
+			},
+			want: []string{"unchecked regions, ap-southeast-2", "unchecked regions, eu-west-1", "unchecked concurrency, us-east-1"},
+		},
+		{
 			name: "there is no trail yet", before: true, harm: func(t *testing.T, d *deployed) {
 				nothingDeployed(t, d)
 				d.trail.Logging = false
