@@ -561,7 +561,7 @@ func TestLogGroupsAreSearched(t *testing.T) {
 		}
 	}
 	slices.Sort(groups)
-	if want := []string{"/app/checkout", "/app/payments", "/aws/lambda/orders"}; !slices.Equal(groups, want) {
+	if want := []string{"/app/checkout", "/aws/lambda/invoice-mailer", "/codebuild/site-preview", "/ecs/notifier", "/fx/feed"}; !slices.Equal(groups, want) {
 		t.Errorf("the log groups %v are searched, want %v", groups, want)
 	}
 }
