@@ -5,9 +5,9 @@ package cost
 // only an account could tell, and are rather too high.
 const (
 	// Single events, deciding included.
-	singleWrites, singleReads = 3.0, 12.0
+	singleWrites, singleReads = 3.0, 8.0
 	// 100 events of 10 principals in a batch, deciding included.
-	batchWrites, batchReads = 0.94, 0.42
+	batchWrites, batchReads = 0.94, 0.31
 	// A session issued, one of 100 in a batch: kept under its key, without a read.
 	// Units are those of 100 failures of 100 keys of one role.
 	sessionWrites = 1.13
