@@ -84,11 +84,13 @@ type tracker struct {
 	follow float64
 	// need is the gain that tells a chain from chance.
 	need float64
-	// By steps less one: a link's gain at the expected time, by how much it
-	// falls with the square of the distance from there, in periods, and at
-	// what distance nothing is left.
-	gains, pull, reach []float64
+	links []link // by steps less one
 }
+
+// link is what a link of so many steps gains at the expected time, by how much
+// that falls with the square of the distance from there, in periods, and at what
+// distance nothing is left.
+type link struct{ gain, pull, reach float64 }
 
 // trackers spans the jitters that can be told from chance among n beats, the
 // coarse ones first.
@@ -122,9 +124,7 @@ func newTracker(sigma, follow, need float64) tracker {
 		if gain <= 0 {
 			break
 		}
-		t.gains = append(t.gains, gain)
-		t.pull = append(t.pull, 1/(2*s*s))
-		t.reach = append(t.reach, s*math.Sqrt(2*gain))
+		t.links = append(t.links, link{gain, 1 / (2 * s * s), s * math.Sqrt(2*gain)})
 	}
 	return t
 }
@@ -140,7 +140,8 @@ func (t tracker) spread(k int) float64 {
 // searcher holds what the search for the best chain of one stream needs.
 type searcher struct {
 	at     []float64
-	crowd  []float64 // crowding*ln(m) around each beat, for the current period
+	cost   []float64 // crowding*ln(m), by m
+	crowd  []float64 // that of each beat, for the current period
 	total  []float64 // gain of the best chain that ends at a beat
 	phase  []float64 // where that chain puts the beat
 	from   []int     // the beat before in that chain; -1 for none
@@ -150,8 +151,12 @@ type searcher struct {
 
 func newSearcher(at []float64) *searcher {
 	n := len(at)
+	cost := make([]float64, n+1)
+	for m := 1; m <= n; m++ {
+		cost[m] = crowding * math.Log(float64(m))
+	}
 	return &searcher{
-		at: at, crowd: make([]float64, n), total: make([]float64, n), phase: make([]float64, n),
+		at: at, cost: cost, crowd: make([]float64, n), total: make([]float64, n), phase: make([]float64, n),
 		from: make([]int, n), step: make([]int, n), length: make([]int, n),
 	}
 }
@@ -353,13 +358,13 @@ func thin(periods []float64, step float64) []float64 {
 // gains.
 func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
 	s.count(p)
-	window := (float64(len(t.gains)) + 0.5) * p
+	window := (float64(len(t.links)) + 0.5) * p
 	first := 0
 	for j, at := range s.at {
 		for at-s.at[first] > window || j-first > lookBack {
 			first++
 		}
-		s.extend(first, j, p, t)
+		s.extend(first, j, p, &t)
 		if s.total[j] > gain && s.length[j] >= minMembers {
 			last, gain = j, s.total[j]
 		}
@@ -369,20 +374,27 @@ func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
 
 // extend finds the best chain that ends at beat j and whose beat before that
 // is not before first.
-func (s *searcher) extend(first, j int, p float64, t tracker) {
-	at, best, from, step, shift := s.at[j], s.crowd[j], -1, 0, 0.0
-	for i := first; i < j; i++ {
-		d := (at - s.phase[i]) / p
+func (s *searcher) extend(first, j int, p float64, t *tracker) {
+	at, inverse, best, from, step, shift := s.at[j], 1/p, s.crowd[j], -1, 0, 0.0
+	phase, total := s.phase[first:j], s.total[first:j]
+	total = total[:len(phase)]
+	for i := len(phase) - 1; i >= 0; i-- { // the nearest beat first: those beyond seldom beat it
+		d := (at - phase[i]) * inverse
 		k := int(d + 0.5)
-		if k < 1 || k > len(t.gains) {
+		if k < 1 || k > len(t.links) {
+			continue
+		}
+		l := &t.links[k-1]
+		most := total[i] + l.gain
+		if most <= best {
 			continue
 		}
 		off := d - float64(k)
-		if off > t.reach[k-1] || -off > t.reach[k-1] {
+		if off > l.reach || -off > l.reach {
 			continue
 		}
-		if total := s.total[i] + t.gains[k-1] - off*off*t.pull[k-1]; total > best {
-			best, from, step, shift = total, i, k, (1-t.follow)*off*p
+		if sum := most - off*off*l.pull; sum > best {
+			best, from, step, shift = sum, first+i, k, (1-t.follow)*off*p
 		}
 	}
 	s.from[j], s.step[j], s.length[j] = from, step, 1
@@ -402,7 +414,7 @@ func (s *searcher) count(p float64) {
 		for hi < len(s.at) && s.at[hi] <= t+p/2 {
 			hi++
 		}
-		s.crowd[j] = crowding * math.Log(float64(hi-lo))
+		s.crowd[j] = s.cost[hi-lo]
 	}
 }
 
