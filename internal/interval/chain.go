@@ -364,44 +364,42 @@ func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
 		for at-s.at[first] > window || j-first > lookBack {
 			first++
 		}
-		s.extend(first, j, p, &t)
-		if s.total[j] > gain && s.length[j] >= minMembers {
+		best, from, step, shift := before(s.phase[first:j], s.total[first:j], at, p, s.crowd[j], &t)
+		s.from[j], s.step[j], s.length[j] = first+from, step, 1
+		s.total[j], s.phase[j] = best-s.crowd[j], at-shift
+		if from < 0 {
+			s.from[j] = -1
+			continue
+		}
+		if s.length[j] = s.length[first+from] + 1; s.total[j] > gain && s.length[j] >= minMembers {
 			last, gain = j, s.total[j]
 		}
 	}
 	return last, gain
 }
 
-// extend finds the best chain that ends at beat j and whose beat before that
-// is not before first.
-func (s *searcher) extend(first, j int, p float64, t *tracker) {
-	at, inverse, best, from, step, shift := s.at[j], 1/p, s.crowd[j], -1, 0, 0.0
-	phase, total := s.phase[first:j], s.total[first:j]
+// before finds the beat to which one at a time is linked best, if that gains more
+// than least, and by how much the link shifts the phase. Of the beats that may be,
+// the phases and what their chains gain are given. It is -1 if none is.
+//
+// It is where the time goes.
+func before(phase, total []float64, at, p, least float64, t *tracker) (best float64, from, step int, shift float64) {
+	best, from = least, -1
 	total = total[:len(phase)]
-	for i := len(phase) - 1; i >= 0; i-- { // the nearest beat first: those beyond seldom beat it
+	inverse := 1 / p
+	for i := len(phase) - 1; i >= 0; i-- { // those beyond the nearest seldom gain more
 		d := (at - phase[i]) * inverse
 		k := int(d + 0.5)
-		if k < 1 || k > len(t.links) {
+		if uint(k-1) >= uint(len(t.links)) {
 			continue
 		}
 		l := &t.links[k-1]
-		most := total[i] + l.gain
-		if most <= best {
-			continue
-		}
 		off := d - float64(k)
-		if off > l.reach || -off > l.reach {
-			continue
-		}
-		if sum := most - off*off*l.pull; sum > best {
-			best, from, step, shift = sum, first+i, k, (1-t.follow)*off*p
+		if sum := total[i] + l.gain - off*off*l.pull; sum > best && math.Abs(off) <= l.reach {
+			best, from, step, shift = sum, i, k, off
 		}
 	}
-	s.from[j], s.step[j], s.length[j] = from, step, 1
-	s.total[j], s.phase[j] = best-s.crowd[j], at-shift
-	if from >= 0 {
-		s.length[j] = s.length[from] + 1
-	}
+	return best, from, step, (1 - t.follow) * shift * p
 }
 
 // count sets crowd for period p.
