@@ -145,7 +145,7 @@ func (w *reportWorld) fill(commit func(context.Context, store.Commit) error) {
 }
 
 func (w *reportWorld) clients() (*awss3.Client, *awssns.Client, *awssqs.Client) {
-	cfg, _ := account(w.db)
+	cfg, _ := clientConfig(w.db)
 	return awss3.NewFromConfig(cfg, func(o *awss3.Options) { o.BaseEndpoint, o.UsePathStyle = &w.messaging, true }),
 		awssns.NewFromConfig(cfg, func(o *awssns.Options) { o.BaseEndpoint = &w.messaging }),
 		awssqs.NewFromConfig(cfg, func(o *awssqs.Options) { o.BaseEndpoint = &w.messaging })

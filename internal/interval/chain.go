@@ -83,7 +83,7 @@ type tracker struct {
 	// it: all of it for renewals; for schedules the phase is an average.
 	follow float64
 	// need is the gain that tells a chain from chance.
-	need float64
+	need  float64
 	links []link // by steps less one
 }
 
