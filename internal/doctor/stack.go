@@ -130,7 +130,7 @@ func (x *exam) lacking(home Stack, region, file, set string) []string {
 	if strings.HasPrefix(home.Name, "StackSet-") {
 		return []string{
 			"In the account that manages the StackSets, for the organizational unit of this account:",
-			command("aws cloudformation create-stack-instances --stack-set-name %s --regions %s --deployment-targets OrganizationalUnitIds=UNIT", x.Stack+set, region),
+			command("aws cloudformation create-stack-instances --region %s --stack-set-name %s --regions %s --deployment-targets OrganizationalUnitIds=UNIT", x.Home, x.Stack+set, region),
 		}
 	}
 	name := x.Stack

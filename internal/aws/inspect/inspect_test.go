@@ -301,7 +301,7 @@ func TestWhatIsBrokenIsTold(t *testing.T) {
 		{
 			name: "it is used, and StackSets deploy", template: "organization", harm: history(record("ap-southeast-2", "ec2.amazonaws.com", "RunInstances", "2026-03-03T09:00:00Z", "AKIAEXAMPLELONGTERM1", "", false)),
 			want: []string{"problem regions, ap-southeast-2: ap-southeast-2 is in use, latest RunInstances"},
-			fix:  "$ aws cloudformation create-stack-instances --stack-set-name trailverdict-forward --regions ap-southeast-2",
+			fix:  "$ aws cloudformation create-stack-instances --region us-east-1 --stack-set-name trailverdict-forward --regions ap-southeast-2",
 		},
 		{
 			name: "a Region is switched off", harm: func(t *testing.T, d *deployed) { d.SetRegion("af-south-1", "DISABLED") },
