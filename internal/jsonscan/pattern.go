@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Pattern is a value by which others that are written alike are checked faster:
+// Pattern is an object or array by which others that are written alike are checked faster:
 // where the bytes are the same the grammar is the same, so that only strings and
 // numbers that differ have to be looked at. It learns which ones do. The zero
 // Pattern is like nothing.
@@ -25,10 +25,11 @@ type span struct {
 // maxPattern bounds what is remembered.
 const maxPattern = 4096
 
-// Set makes p the pattern of values such as v. It copies v.
+// Set makes p the pattern of objects or arrays such as v. It copies v, and is like
+// nothing if v is something else, or large.
 func (p *Pattern) Set(v []byte) {
 	p.text, p.spans, p.loose = p.text[:0], p.spans[:0], p.loose[:0]
-	if len(v) > maxPattern {
+	if len(v) > maxPattern || v[0] != '{' && v[0] != '[' {
 		return
 	}
 	p.text = append(p.text, v...)
