@@ -29,6 +29,7 @@ type corpus struct {
 	rand *rand.Rand
 	at   time.Time
 	n    int
+	live int // the first session of each role that still lives
 }
 
 func newCorpus() *corpus {
@@ -56,7 +57,7 @@ func (c *corpus) record(s sort) string {
 	c.n++
 	c.at = c.at.Add(time.Duration(c.rand.IntN(2000)) * time.Millisecond)
 	var b strings.Builder
-	by := caller{role: c.rand.IntN(40), session: c.rand.IntN(15)}
+	by := caller{role: c.rand.IntN(40), session: c.live + c.rand.IntN(sessions)}
 	fmt.Fprintf(&b, `{"eventVersion":"1.11","userIdentity":%s,"eventTime":%q,`, by.identity(s), c.at.Format(time.RFC3339))
 	b.WriteString(c.call(s, by))
 	fmt.Fprintf(&b, `,"requestID":"%s","eventID":"%s","readOnly":%t,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management",`+
@@ -64,11 +65,14 @@ func (c *corpus) record(s sort) string {
 	return b.String()
 }
 
-// caller is a session of an application's role. There are 600, as many for the
-// number of records as in five minutes of a production account that were
+// caller is a session of an application's role. There are 600 at a time, as many
+// for the number of records as in five minutes of a production account that were
 // published, where 1,679 records were of 250 callers, and nearly all of them did
 // one thing over and over.
 type caller struct{ role, session int }
+
+// sessions is how many a role has at a time.
+const sessions = 15
 
 func (by caller) identity(s sort) string {
 	if s == service {
@@ -83,7 +87,7 @@ func (by caller) identity(s sort) string {
 func (c *corpus) call(s sort, by caller) string {
 	head := func(source, name string) string {
 		return fmt.Sprintf(`"eventSource":"%s.amazonaws.com","eventName":%q,"awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.%d","userAgent":"Boto3/1.34.0 md/Botocore#1.34.0 ua/2.0 os/linux#6.1 lang/python#3.12.1",`,
-			source, name, 16*by.session+by.role%16)
+			source, name, (16*by.session+by.role%16)%256)
 	}
 	switch s {
 	case issuance:

@@ -100,7 +100,7 @@ type message struct {
 
 // queued reads a batch of SQS messages, or reports that the payload is none.
 func queued(payload []byte) ([]message, bool) {
-	if !bytes.Contains(payload, []byte(`"messageId"`)) {
+	if !bytes.Contains(payload, []byte(`messageId"`)) { // a letter is found faster than a quote
 		return nil, false
 	}
 	v, err := jsonscan.Parse(payload)

@@ -183,9 +183,7 @@ const (
 // the reading of a string has to stop: quote, backslash, control character.
 // Only the lowest mark can be relied upon.
 func specialBytes(w uint64) uint64 {
-	quote := w ^ '"'*ones
-	slash := w ^ '\\'*ones
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-' '*ones)&^w) & highs
+	return ((w ^ '"'*ones - ones) | (w ^ '\\'*ones - ones) | (w - ' '*ones)) &^ w & highs
 }
 
 // firstByte is the index of the lowest byte that is marked.

@@ -119,8 +119,9 @@ func (r *reading) dispatch(ctx context.Context, inputs iter.Seq2[Input, error], 
 }
 
 func (r *reading) work(ctx context.Context, fail context.CancelCauseFunc) {
+	decode := append(slices.Clip(r.o.Decode), trail.Remember(&trail.Memory{}))
 	for j := range r.jobs {
-		sum, err := r.read(ctx, j.in)
+		sum, err := r.read(ctx, j.in, decode)
 		if err != nil {
 			fail(err)
 			return // nothing that follows is of use
@@ -183,7 +184,7 @@ func wait(ctx context.Context, wg *sync.WaitGroup) error {
 }
 
 // read decodes one input.
-func (rd *reading) read(ctx context.Context, in Input) (Summary, error) {
+func (rd *reading) read(ctx context.Context, in Input, decode []trail.Option) (Summary, error) {
 	b := &batch{ctx: ctx, to: rd.to, id: in.ID, journal: rd.o.Journal, uses: map[string]incident.Use{}}
 	b.sum.Files = 1
 	r, err := in.open()
@@ -192,7 +193,7 @@ func (rd *reading) read(ctx context.Context, in Input) (Summary, error) {
 		return b.sum, nil
 	}
 	meter := &meter{ctx: ctx, r: r, progress: rd.o.Progress}
-	b.sum.Stats, err = trail.Decode(meter, in.Name, b, rd.o.Decode...)
+	b.sum.Stats, err = trail.Decode(meter, in.Name, b, decode...)
 	err = errors.Join(err, r.Close())
 	b.flush()
 	if len(meter.begin()) == 0 {

@@ -13,11 +13,20 @@ type arn struct {
 }
 
 func parseARN(s string) (arn, bool) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || partitionName(parts[1]) == "" || parts[5] == "" {
+	rest, ok := strings.CutPrefix(s, "arn:")
+	if !ok {
 		return arn{}, false
 	}
-	return arn{parts[1], parts[2], parts[3], accountID(parts[4]), parts[5]}, true
+	var parts [4]string
+	for i := range parts {
+		if parts[i], rest, ok = strings.Cut(rest, ":"); !ok {
+			return arn{}, false
+		}
+	}
+	if partitionName(parts[0]) == "" || rest == "" {
+		return arn{}, false
+	}
+	return arn{parts[0], parts[1], parts[2], accountID(parts[3]), rest}, true
 }
 
 // principalOf is the identity that an ARN names, and the session's name if it

@@ -232,8 +232,8 @@ func readEnvelope(v jsonscan.Value, m *memory) envelope {
 		HasEnvelope: true,
 		Source:      m.word(v.Get("source")),
 		DetailType:  m.word(v.Get("detail-type")),
-		Account:     accountID(m.word(v.Get("account"))),
-		Region:      regionName(m.word(v.Get("region"))),
+		Account:     m.account(v.Get("account")),
+		Region:      m.region(v.Get("region")),
 	}
 	env.Time, _ = timeOf(v.Get("time"))
 	return env

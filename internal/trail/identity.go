@@ -199,6 +199,9 @@ func firstText(values ...jsonscan.Value) string {
 // partitionIn is the identity's partition: where its ARNs tell, or else that of
 // the Region in which it called.
 func (id *identity) partitionIn(region string) string {
+	if id.Partition != "" {
+		return id.Partition
+	}
 	a, _ := parseARN(id.SessionARN)
-	return cmp.Or(id.Partition, a.partition, lineage.PartitionOf(region))
+	return cmp.Or(a.partition, lineage.PartitionOf(region))
 }

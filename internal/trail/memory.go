@@ -15,6 +15,8 @@ import (
 type memory struct {
 	words    memo[string]
 	shared   memo[string]
+	accounts memo[string]
+	regions  memo[string]
 	callers  memo[caller]
 	places   memo[place]
 	agents   memo[agent]
@@ -81,6 +83,15 @@ func (m *memory) word(v jsonscan.Value) string {
 		return ""
 	}
 	return *m.words.of(v, jsonscan.Value.Str)
+}
+
+// account and region are what v is the id or name of.
+func (m *memory) account(v jsonscan.Value) string {
+	return *m.accounts.of(v, func(v jsonscan.Value) string { return accountID(v.Str()) })
+}
+
+func (m *memory) region(v jsonscan.Value) string {
+	return *m.regions.of(v, func(v jsonscan.Value) string { return regionName(v.Str()) })
 }
 
 // caller is a userIdentity, as it reads in a record of an account.
@@ -176,13 +187,24 @@ func (m *memory) service(v jsonscan.Value) *service {
 
 // call is which call it was.
 type call struct {
-	listed bool // in the catalogue, for some service
-	probe  bool
+	name          string
+	listed, probe bool // in the catalogue, for some service; GetCallerIdentity
+
+	of, operation string // the service that it was of the last time, and the two in IAM's notation
 }
 
 func readCall(v jsonscan.Value) call {
 	name := v.Str()
-	return call{name == "" || byName[name] != nil, name == probe}
+	return call{name: name, listed: name == "" || byName[name] != nil, probe: name == probe}
+}
+
+// operation is a call in IAM's notation.
+func (m *memory) operation(source, name jsonscan.Value) string {
+	c, of := m.calls.of(name, readCall), m.word(source)
+	if c.operation == "" || c.of != of {
+		c.of, c.operation = of, operation(of, c.name)
+	}
+	return c.operation
 }
 
 // fate is what became of a call.

@@ -83,6 +83,8 @@ type quick struct {
 	day      []byte // that midnight starts
 	midnight int64
 
+	where  [aspects]int
+	tails  [1 << patternBits]tail
 	caller *caller // of the record at hand, if it is known
 	order  []*foldedUse
 }
@@ -141,7 +143,7 @@ func (d *decoder) tryQuick() bool {
 // scan finds the members of the record that b starts with, and its length.
 func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
 	q.found, q.caller = [aspects][]byte{}, nil
-	before := &q.before
+	before, id := &q.before, 0
 	for i := 1; ; {
 		m := before.next
 		if m == nil || !bytes.HasPrefix(b[i:], m.text[:m.name]) {
@@ -163,18 +165,72 @@ func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
 			if q.found[m.aspect] != nil {
 				return 0, odd
 			}
-			q.found[m.aspect] = b[val:end]
+			q.found[m.aspect], q.where[m.aspect] = b[val:end], val
+			if m.aspect == aID {
+				if n := q.knownTail(b, end); n > 0 {
+					return n, done
+				}
+				id = end
+			}
 		}
 		switch b[end] {
 		case ',':
 			i = end + 1
 		case '}':
+			if id > 0 {
+				q.keepTail(b[:end+1], id)
+			}
 			return end + 1, done
 		default:
 			return 0, odd
 		}
 		before = m
 	}
+}
+
+// tail is what follows the id, which is mostly the same in all records of a call.
+type tail struct {
+	text  []byte
+	found [aspects]struct{ start, end int } // in the text
+}
+
+// knownTail passes the end of a record, if it is known, and returns the record's
+// length.
+func (q *quick) knownTail(b []byte, i int) int {
+	t := &q.tails[hashed(q.found[aName])]
+	if len(t.text) == 0 || !bytes.HasPrefix(b[i:], t.text) {
+		return 0
+	}
+	for a, at := range t.found {
+		if at.end == 0 {
+			continue
+		}
+		if q.found[a] != nil {
+			return 0
+		}
+		q.found[a] = b[i+at.start : i+at.end]
+	}
+	return i + len(t.text)
+}
+
+// keepTail remembers the end of a record from b[i] on.
+func (q *quick) keepTail(b []byte, i int) {
+	t := &q.tails[hashed(q.found[aName])]
+	*t = tail{text: append(t.text[:0], b[i:]...)}
+	for a, value := range q.found {
+		if at := q.where[a] - i; value != nil && at > 0 {
+			t.found[a].start, t.found[a].end = at, at+len(value)
+		}
+	}
+}
+
+// hashed is a small number that tells calls apart.
+func hashed(name []byte) int {
+	hash := uint64(len(name))
+	if n := len(name); n >= 8 {
+		hash += binary.LittleEndian.Uint64(name) ^ 3*binary.LittleEndian.Uint64(name[n-8:])
+	}
+	return int(hash * 0x9e3779b97f4a7c15 >> (64 - patternBits))
 }
 
 // pastValue passes the value of a member. It is negative for what is no value.
@@ -248,11 +304,7 @@ func (q *quick) compound(b []byte, i int, m *member) int {
 
 // pattern is what the member was like in records of a kind.
 func (m *member) pattern(of []byte) *jsonscan.Pattern {
-	hash := uint64(len(of))
-	if n := len(of); n >= 8 {
-		hash += binary.LittleEndian.Uint64(of) ^ 3*binary.LittleEndian.Uint64(of[n-8:])
-	}
-	p := &m.alike[hash*0x9e3779b97f4a7c15>>(64-patternBits)]
+	p := &m.alike[hashed(of)]
 	if *p == nil {
 		*p = &jsonscan.Pattern{}
 	}
@@ -311,8 +363,8 @@ func (d *decoder) quickly(q *quick) outcome {
 	service, call := m.service(q.at(aSource)), *m.calls.of(q.at(aName), readCall)
 	fate := *m.fates.of(q.at(aCode), readFate)
 	at, ok := q.time(q.found[aTime])
-	id, account := q.found[aID], m.word(q.at(aAccount))
-	if !ok || service.special || call.listed || fate == refused || !plainID(id) || accountID(account) == "" {
+	id, account := q.found[aID], m.account(q.at(aAccount))
+	if !ok || service.special || call.listed || fate == refused || !plainID(id) || account == "" {
 		return full
 	}
 	var c *caller
@@ -326,7 +378,7 @@ func (d *decoder) quickly(q *quick) outcome {
 		d.count(&d.stats.Irrelevant)
 		return done
 	}
-	region := regionName(m.word(q.at(aRegion)))
+	region := m.region(q.at(aRegion))
 	if region == "" {
 		return full
 	}

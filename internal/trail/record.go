@@ -131,7 +131,7 @@ func (r *record) failedSignIn() bool {
 
 // account is the one that the record was recorded in, as far as it says.
 func (r *record) account(env envelope) string {
-	account := accountID(r.memory.word(r.v.Get("recipientAccountId")))
+	account := r.memory.account(r.v.Get("recipientAccountId"))
 	if account == "" && !r.id.Get("type").Is("AWSAccount") {
 		account = accountID(r.id.Get("accountId").Str())
 	}
@@ -154,7 +154,7 @@ func (r *record) identify(env envelope) {
 	r.caller.SourceIP, r.caller.UserAgent = r.place.address, r.agent.text
 	r.caller.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
 	r.sig.Account = account
-	if r.sig.Region = regionName(r.memory.word(v.Get("awsRegion"))); r.sig.Region == "" {
+	if r.sig.Region = r.memory.region(v.Get("awsRegion")); r.sig.Region == "" {
 		r.sig.Region = env.Region
 	}
 	r.sig.Partition = r.caller.partitionIn(r.sig.Region)
@@ -165,16 +165,16 @@ func (r *record) identify(env envelope) {
 
 // identified reads who called, and makes of the record the beginning of a
 // signal: everything but what happened.
-func (r *record) identified(env envelope) {
+func (r *record) identified(env envelope, out *decoded) {
 	r.identify(env)
 	r.sig.ID = r.eventID()
 	r.sig.SharedID = r.v.Get("sharedEventID").Str()
 	r.sig.Feed = incident.FromTrail
-	r.sig.Operation = operation(r.memory.word(r.v.Get("eventSource")), r.v.Get("eventName").Str())
+	r.sig.Operation = r.memory.operation(r.v.Get("eventSource"), r.v.Get("eventName"))
 	r.sig.Actor = r.caller.Actor
 	r.sig.Count = 1
-	r.params = object(r.v.Get("requestParameters"))
-	r.response = object(r.v.Get("responseElements"))
+	r.params = out.params.Of(object(r.v.Get("requestParameters")))
+	r.response = out.response.Of(object(r.v.Get("responseElements")))
 }
 
 func (r *record) complete(p *incident.Principal) { complete(p, r.sig.Partition, r.sig.Account) }
@@ -253,7 +253,7 @@ func operation(source, name string) string {
 
 // understood decodes a call that the catalogue lists.
 func (r *record) understood(e *Entry, env envelope, out *decoded) rejection {
-	r.identified(env)
+	r.identified(env, out)
 	if missing := e.decode(r); missing != "" {
 		return rejection{Reason: SkipBadField, Detail: missing}
 	}
@@ -274,7 +274,7 @@ func (r *record) failure(env envelope, out *decoded) rejection {
 	if ofService(r.id) {
 		return rejection{}
 	}
-	r.identified(env)
+	r.identified(env, out)
 	r.sig.Kind = incident.CredentialFailed
 	r.sig.ErrorCode = r.errorCode()
 	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, r.v.Get("errorMessage").Str())
@@ -300,7 +300,7 @@ func (r *record) denial(env envelope, out *decoded) rejection {
 	if ofService(r.id) {
 		return rejection{}
 	}
-	r.identified(env)
+	r.identified(env, out)
 	message := withoutEncoded(r.v.Get("errorMessage").Str())
 	refused := parseRefusal(message)
 	if !r.caller.Known() {

@@ -84,8 +84,10 @@ type decoded struct {
 	Uses    []incident.Use
 
 	// These index the userIdentity of the record at hand, of which nearly every
-	// member is read, and its sessionContext and sessionIssuer.
-	caller, session, issuer jsonscan.Fields
+	// member is read, and what is inside of it.
+	caller, session, issuer, attributes jsonscan.Fields
+
+	params, response jsonscan.Fields // of the record at hand
 
 	record record // at hand
 	memory *memory
