@@ -296,7 +296,8 @@ func FuzzQuick(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	before, after := strings.Join(all[:12], "\n")+"\n", "\n"+all[0]+"\n"+all[5]+"\n"+all[7]+"\n"
+	before := strings.Join([]string{all[0], all[5], all[7], all[11]}, "\n") + "\n"
+	after := "\n" + all[1] + "\n"
 	f.Fuzz(func(t *testing.T, b []byte) {
 		checkQuick(t, []byte(before+string(b)+after))
 	})
