@@ -261,7 +261,7 @@ func aboutPeriod(a incident.Anomaly) string {
 }
 
 func plotsOf(a render.About, to time.Time) (*plots, error) {
-	_, what := pauses(a)
+	gaps, what := pauses(a)
 	p := &plots{What: what, Fits: fitWords(a), Keys: keysOf(a)}
 	var err error
 	if p.Wide, err = timeline(a, to, 900); err != nil {
@@ -270,8 +270,10 @@ func plotsOf(a render.About, to time.Time) (*plots, error) {
 	if p.Narrow, err = timeline(a, to, 340); err != nil {
 		return nil, err
 	}
-	if p.Gaps, err = gapHistogram(a, 360, 170); err != nil {
-		return nil, err
+	if len(gaps) > 0 {
+		if p.Gaps, err = gapHistogram(a, 360, 170); err != nil {
+			return nil, err
+		}
 	}
 	if len(a.Series.Failures) > 0 {
 		p.Week, err = weekMap(a, 360, 170)
