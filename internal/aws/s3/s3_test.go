@@ -39,6 +39,9 @@ func TestWhatIsPutIsReadByItsLink(t *testing.T) {
 	}
 	b := s3.New(client, name)
 	const key = "111122223333/day/2026-03-04T06Z.html"
+	if body, err := b.Get(t.Context(), key); err != nil || body != nil {
+		t.Errorf("before anything was put: %q, %v", body, err)
+	}
 	for _, body := range []string{"<p>first</p>", "<p>second, in its place</p>"} {
 		place, err := b.Put(t.Context(), key, page, []byte(body))
 		if err != nil || place != "s3://"+name+"/"+key {
@@ -51,6 +54,9 @@ func TestWhatIsPutIsReadByItsLink(t *testing.T) {
 		got, contentType := get(t, link)
 		if got != body || contentType != page {
 			t.Errorf("the link gives %q as %q, want %q", got, contentType, body)
+		}
+		if got, err := b.Get(t.Context(), key); err != nil || string(got) != body {
+			t.Errorf("Get() = %q, %v, want %q", got, err, body)
 		}
 	}
 }
@@ -71,6 +77,9 @@ func get(t *testing.T, link string) (body, contentType string) {
 
 func TestAMissingBucketIsAnErrorThatNamesIt(t *testing.T) {
 	b := s3.New(s3.NewClient(config(), at("AWS_ENDPOINT_URL", localaws.Messaging(t).URL)), "nowhere-"+strings.ToLower(rand.Text()))
+	if _, err := b.Get(t.Context(), "k.html"); err == nil || !strings.Contains(err.Error(), "get k.html from bucket nowhere-") {
+		t.Errorf("Get() = %v", err)
+	}
 	_, err := b.Put(t.Context(), "k.html", page, []byte("correct-horse"))
 	if err == nil || !strings.Contains(err.Error(), "put k.html into bucket nowhere-") {
 		t.Fatalf("Put() = %v", err)
