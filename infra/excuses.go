@@ -7,6 +7,8 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // excuse writes down why a part does not follow a rule of AWS's advice. The
@@ -42,6 +44,11 @@ func addOutputs(h *home) {
 	output("FindingsTopicArn", "Findings as JSON, with attributes to filter by", h.topics[findings].TopicArn())
 	output("MailTopicArn", "Findings as text", h.topics[mail].TopicArn())
 	output("ChatTopicArn", "Findings for chat: add it to the chat configurations of your routes", h.topics[chat].TopicArn())
+	for _, r := range h.o.ownRoutes() {
+		if r.Type == routing.Chat {
+			output(id("ChatTopicArn", r.Name), "Findings for chat by the route "+r.Name+": add it to its chat configuration", h.topics[ownTopic(r)].TopicArn())
+		}
+	}
 	output("OperationsTopicArn", "Alarms about the detector itself", h.topics[operations].TopicArn())
 	output("ReportsBucket", "Interval reports", h.reports.BucketName())
 	output("DeadLettersUrl", "What could not be handled", h.dead.QueueUrl())

@@ -45,9 +45,17 @@ func functions() []function {
 		{
 			name: "notify", id: "Notify", description: "Tells people and machines about findings",
 			seconds: 60, copies: 2,
-			environment: []string{config.EnvTable, config.EnvFindingsTopic, config.EnvEmailTopic, config.EnvChatTopic, config.EnvEventBus},
+			environment: []string{config.EnvTable, config.EnvFindingsTopic, config.EnvEmailTopic, config.EnvChatTopic, config.EnvRouteTopics, config.EnvEventBus},
 			policy: func(h *home) []awsiam.PolicyStatement {
-				return append([]awsiam.PolicyStatement{h.useTable("Query", "PutItem"), h.readStream(), h.publish(findings, mail, chat)}, h.putOnBus()...)
+				topics := []topic{findings, mail, chat}
+				for _, r := range h.o.ownRoutes() {
+					topics = append(topics, ownTopic(r))
+				}
+				list := []awsiam.PolicyStatement{h.useTable("Query", "PutItem"), h.readStream(), h.publish(topics...)}
+				if h.o.timed() {
+					list = append(list, h.queryIndexes())
+				}
+				return append(list, h.putOnBus()...)
 			},
 		},
 		{
@@ -167,6 +175,9 @@ func (h *home) environment(f function) *map[string]*string {
 	if h.o.socBus != "" {
 		values[config.EnvEventBus] = jsii.String(h.o.socBus)
 	}
+	if own := h.ownTopics(); own != "" {
+		values[config.EnvRouteTopics] = &own
+	}
 	env := map[string]*string{config.EnvLogLevel: jsii.String("info"), config.EnvMetrics: jsii.String("off")}
 	if h.o.metrics {
 		env[config.EnvMetrics] = jsii.String("on")
@@ -180,6 +191,16 @@ func (h *home) environment(f function) *map[string]*string {
 		}
 	}
 	return &env
+}
+
+// ownTopics says which route has which topic. Their names are enough: they lie
+// where the others do.
+func (h *home) ownTopics() string {
+	var list []string
+	for _, r := range h.o.ownRoutes() {
+		list = append(list, r.Name+"="+*h.topics[ownTopic(r)].TopicName())
+	}
+	return strings.Join(list, ",")
 }
 
 func (h *home) useTable(operations ...string) awsiam.PolicyStatement {

@@ -31,10 +31,6 @@ type home struct {
 }
 
 func newHome(app awscdk.App, o options, code staged) (*home, error) {
-	subs, err := subscriptions(o.routes())
-	if err != nil {
-		return nil, err
-	}
 	h := &home{
 		Stack: newStack(app, o, o.name, o.name, o.home(), "trailverdict: tells whether a failing AWS credential was stolen, expired, misconfigured or cut off on purpose"),
 		o:     o, code: code,
@@ -51,6 +47,9 @@ func newHome(app awscdk.App, o options, code staged) (*home, error) {
 	for _, t := range homeTopics() {
 		h.topics[t] = newTopic(h.Stack, o, t, h.key)
 	}
+	for _, r := range o.ownRoutes() {
+		h.topics[ownTopic(r)] = newTopic(h.Stack, o, ownTopic(r), h.key)
+	}
 	for _, f := range functions() {
 		from, err := h.codeOf(f.name)
 		if err != nil {
@@ -62,7 +61,7 @@ func newHome(app awscdk.App, o options, code staged) (*home, error) {
 	if err := addRules(h); err != nil {
 		return nil, err
 	}
-	addSubscriptions(h, subs)
+	addSubscriptions(h)
 	addGuard(h)
 	addAlarms(h)
 	addLogGroups(h)

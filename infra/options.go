@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // options is what a deployment chooses, read from the CDK's context:
@@ -23,7 +25,8 @@ type options struct {
 	functions string   // the folder of the built functions
 
 	config     config.Config
-	configFile string // empty: the defaults hold
+	configFile string   // empty: the defaults hold
+	warnings   []string // about the configuration
 
 	emails    []string // told everything, without a configuration file
 	operators []string // told when the detector itself is in trouble or attacked
@@ -267,8 +270,17 @@ func (r *contextReader) load(o *options) {
 		r.problem("config", "%v", err)
 		return
 	}
-	if o.config, err = file.Load(o.configFile, text); err != nil {
+	var warnings file.Problems
+	if o.config, warnings, err = file.Check(o.configFile, text, time.Now(), time.LoadLocation); err != nil {
 		r.problem("config", "%v", err)
+		return
+	}
+	for _, w := range warnings {
+		o.warnings = append(o.warnings, w.String())
+	}
+	// The addresses in the context are routes, too.
+	for _, i := range routing.Limits(o.routes()) {
+		r.problem("config", "%s", i.Message)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/trailverdict/trailverdict/internal/config"
-	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
 func TestBadContextIsNamed(t *testing.T) {
@@ -154,42 +153,4 @@ func TestTheConfigurationIsPackedBesideEachFunction(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestRoutesBeyondTheLimits(t *testing.T) {
-	accounts := func(n int) []string {
-		var list []string
-		for i := range n {
-			list = append(list, fmt.Sprintf("1111222233%02d", i))
-		}
-		return list
-	}
-	for name, tt := range map[string]struct {
-		routes []config.Route
-		want   string // empty: no error
-	}{
-		"at the limit":                        {[]config.Route{{Name: "a", Type: config.SQS, Match: config.Match{Severity: incident.Medium, Accounts: accounts(50)}}}, ""},
-		"beyond it":                           {[]config.Route{{Name: "a", Type: config.SQS, Match: config.Match{Severity: incident.Medium, Accounts: accounts(51)}}}, "route a: its match makes 153 combinations of values (3 of severity × 51 of account), and SNS allows 150"},
-		"chat that takes all":                 {[]config.Route{{Name: "c", Type: config.Chat}}, ""},
-		"chat that chooses":                   {[]config.Route{{Name: "c", Type: config.Chat, Match: config.Match{Severity: incident.High}}}, "route c: a chat configuration takes all"},
-		"names that differ by a hyphen alone": {[]config.Route{{Name: "a-1-b", Type: config.SQS}, {Name: "a-1b", Type: config.SQS}}, ""},
-		"names that become the same":          {[]config.Route{{Name: "a1-b", Type: config.SQS}, {Name: "a-1-b", Type: config.SQS}}, "route a-1-b: its name and that of the route a1-b differ too little"},
-		"many routes without a match":         {many(300, config.Match{}), ""},
-		"many routes with one":                {many(201, config.Match{Severity: incident.High}), "201 routes lead through the topic Findings with a match, and SNS allows 200"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := subscriptions(tt.routes)
-			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("subscriptions() = %v, want %q in it", err, tt.want)
-			}
-		})
-	}
-}
-
-func many(n int, m config.Match) []config.Route {
-	var list []config.Route
-	for i := range n {
-		list = append(list, config.Route{Name: fmt.Sprintf("route%d", i), Type: config.HTTPS, Match: m})
-	}
-	return list
 }

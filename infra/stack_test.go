@@ -517,6 +517,7 @@ func TestRoutesBecomeSubscriptions(t *testing.T) {
 		"RoutePlatformTeam": {"Mail", "email", "platform@example.com", nil, map[string]any{"verdict": []any{"expiry", "misconfiguration"}, "account": []any{"111122223333", "444455556666"}}},
 		"RoutePager":        {"Findings", "https", "https://pager.example.com/v1/events", nil, map[string]any{"severity": []any{"critical"}}},
 		"RouteTicket":       {"Findings", "lambda", "arn:aws:lambda:us-east-1:111122223333:function:ticket", nil, nil},
+		"RoutePaymentsMail": {"ToPaymentsMail", "email", "payments@example.com", nil, nil},
 		"OperationsTo1":     {"Operations", "email", "oncall@example.com", nil, nil},
 	} {
 		p := s.resources[id].Properties
@@ -531,8 +532,10 @@ func TestRoutesBecomeSubscriptions(t *testing.T) {
 			t.Errorf("%s filters by %v", id, p["FilterPolicyScope"])
 		}
 	}
-	if _, there := s.resources["RouteChat"]; there {
-		t.Error("a chat configuration is subscribed, which only it can do itself")
+	for _, id := range []string{"RouteChat", "RoutePaymentsChat"} {
+		if _, there := s.resources[id]; there {
+			t.Error("a chat configuration is subscribed, which only it can do itself")
+		}
 	}
 	if p := s.resources["RouteTicketPermission"]; p.Type != "AWS::Lambda::Permission" {
 		t.Error("the topic may not start the function of the route ticket")

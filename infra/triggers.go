@@ -36,6 +36,9 @@ func addTriggers(h *home) {
 		},
 	})
 	h.schedule("SettleSchedule", "settle", "rate(5 minutes)", `{"source":"trailverdict.schedule"}`)
+	if h.o.timed() {
+		h.schedule("NotifySchedule", "notify", "rate(5 minutes)", `{"source":"trailverdict.schedule"}`)
+	}
 	// Periods end at six, and twenty minutes later CloudTrail has delivered what
 	// happened by then. The scheduler puts in the time, which it repeats if it
 	// has to start the function again.

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/routing"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
@@ -25,7 +25,7 @@ func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
 			history = history[len(history)-1:]
 		}
 		for _, f := range history {
-			suppression, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
+			suppression, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf)
 			if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
 				continue
 			}
@@ -175,7 +175,7 @@ func (d *decision) count(f incident.Finding, o replayOptions) {
 		t.verdicts = map[incident.Verdict]int{}
 	}
 	t.verdicts[f.Verdict]++
-	_, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf)
+	_, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf)
 	switch {
 	case suppressed:
 		t.suppressed++

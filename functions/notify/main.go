@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -20,6 +21,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/aws/sns"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/notify"
+	"github.com/trailverdict/trailverdict/internal/routing"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/telemetry"
 )
@@ -52,17 +54,21 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	})
 	client, limits := dynamo.NewClient(awsConfig, getenv), store.LiveLimits()
 	told, cases := book.New(client, env.Table, limits.Retention), dynamo.New(client, env.Table, limits, nil)
+	list, err := channels(env, cfg.Rules(), awsConfig, getenv)
+	if err != nil {
+		return nil, err
+	}
 	return &notify.Handler{
-		Notifier: notify.NewNotifier(told, told, cases, cfg.Settings, channels(env, awsConfig, getenv)...),
+		Notifier: notify.NewNotifier(told, told, cases, cfg.Settings, cfg.Rules(), list...),
 		Case:     dynamo.StreamCase,
 		Now:      time.Now,
 		Observe:  func(ctx context.Context, r notify.Report) { observe(ctx, log, meter, r) },
 	}, nil
 }
 
-// channels are the ways of telling that the environment names. Their names stand
-// in the table.
-func channels(env config.Env, cfg aws.Config, getenv func(string) string) []notify.Channel {
+// channels are the ways of telling that the environment names, and those of routes
+// that have topics of their own. Their names stand in the table.
+func channels(env config.Env, rules routing.Rules, cfg aws.Config, getenv func(string) string) ([]notify.Channel, error) {
 	client := sns.NewClient(cfg, getenv)
 	list := []notify.Channel{{Name: "findings", Publisher: sns.Findings(client, env.FindingsTopic)}}
 	if env.EventBus != "" {
@@ -74,7 +80,30 @@ func channels(env config.Env, cfg aws.Config, getenv func(string) string) []noti
 	if env.EmailTopic != "" {
 		list = append(list, notify.Channel{Name: "email", People: true, Publisher: sns.Email(client, env.EmailTopic)})
 	}
-	return list
+	for _, r := range rules.Routes {
+		if r.Filtered() {
+			continue
+		}
+		topic := env.RouteTopics[r.Name]
+		if topic == "" {
+			return nil, fmt.Errorf("%s names no topic for the route %s; deploy again", config.EnvRouteTopics, r.Name)
+		}
+		arn := env.FindingsTopic[:strings.LastIndexByte(env.FindingsTopic, ':')+1] + topic
+		list = append(list, channelOf(r, client, arn))
+	}
+	return list, nil
+}
+
+// channelOf serves a route that has a topic of its own.
+func channelOf(r routing.Route, client sns.Sender, arn string) notify.Channel {
+	c := notify.Channel{Name: "route/" + r.Name, Route: r.Name, Publisher: sns.Findings(client, arn)}
+	switch r.Type {
+	case routing.Email:
+		c.People, c.Publisher = true, sns.Email(client, arn)
+	case routing.Chat:
+		c.People, c.Publisher = true, sns.Chat(client, arn)
+	}
+	return c
 }
 
 // observe writes a line for what was told and one for the invocation, and its
@@ -92,7 +121,7 @@ func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, r no
 	}
 	meter.Add(telemetry.EventsPoison, r.Poison)
 	meter.Add(telemetry.EventsFailed, r.Failed)
-	args := []any{slog.Int("records", r.Records), slog.Int("poison", r.Poison), slog.Int("failed", r.Failed)}
+	args := []any{slog.Int("records", r.Records), slog.Int("due", r.Due), slog.Int("poison", r.Poison), slog.Int("failed", r.Failed)}
 	if r.Err != nil {
 		log.ErrorContext(ctx, "not all was told", append(args, telemetry.Err(r.Err))...)
 	} else {

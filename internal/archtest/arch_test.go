@@ -25,7 +25,7 @@ const (
 var layers = [][]string{
 	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
-	{"internal/policy", "internal/logline", "internal/localaws/account"},
+	{"internal/policy", "internal/logline", "internal/routing", "internal/localaws/account"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
 	{"internal/detect", "internal/doctor", "internal/intake", "internal/report", "internal/store/filing"},
@@ -42,7 +42,7 @@ var forTests = []string{"internal/render/rendertest", "internal/store/storetest"
 // the same events, settings and time give the same bytes.
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
-	"internal/logline", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
+	"internal/logline", "internal/routing", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
 	"internal/doctor",
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // Version is the version of the file's format. It changes when the meaning of
@@ -19,7 +20,9 @@ const MaxEvidence = 250
 type Config struct {
 	Settings incident.Settings
 	// Routes are who is told what, in the file's order.
-	Routes []Route
+	Routes []routing.Route
+	// Owners are whose subjects are, in the file's order.
+	Owners []routing.Owner
 	// LogGroups are who writes to which log group, in the file's order.
 	LogGroups []LogGroup
 }
@@ -44,39 +47,14 @@ func (c Config) LogWriter(group string) (workload, principalARN string) {
 	return "", ""
 }
 
+// Rules are what decides who hears of a finding.
+func (c Config) Rules() routing.Rules {
+	return routing.Rules{Routes: c.Routes, Owners: c.Owners, Suppressions: c.Settings.Suppressions}
+}
+
 // Default is what holds without a configuration file.
 func Default() Config {
 	return Config{Settings: incident.DefaultSettings()}
-}
-
-// RouteType is how findings reach a receiver.
-type RouteType string
-
-const (
-	Email  RouteType = "email"
-	SQS    RouteType = "sqs"
-	HTTPS  RouteType = "https"
-	Lambda RouteType = "lambda"
-	Chat   RouteType = "chat"
-)
-
-// Route sends the findings that match to one receiver.
-type Route struct {
-	Name string
-	Type RouteType
-	// Target is the receiver's address: an e-mail address, the ARN of a queue,
-	// function or chat configuration, or an https:// address.
-	Target string
-	Match  Match
-}
-
-// Match says which findings a route takes. An empty list takes all.
-type Match struct {
-	Verdicts []incident.Verdict
-	// Severity is the least severity that is taken.
-	Severity incident.Severity
-	Accounts []string
-	Causes   []incident.Cause
 }
 
 //go:embed schema.json

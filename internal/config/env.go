@@ -15,6 +15,9 @@ const (
 	// EnvEmailTopic is the ARN of the topic whose messages people read as mail.
 	// Optional: without it no mail is sent.
 	EnvEmailTopic = "TRAILVERDICT_EMAIL_TOPIC_ARN"
+	// EnvRouteTopics are the topics of routes that have one of their own:
+	// route=name, separated by commas. Optional.
+	EnvRouteTopics = "TRAILVERDICT_ROUTE_TOPICS"
 	// EnvEventBus is the name or ARN of the event bus that findings are put on.
 	// Optional: without it none are.
 	EnvEventBus = "TRAILVERDICT_EVENT_BUS"

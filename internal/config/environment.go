@@ -15,6 +15,9 @@ import (
 type Env struct {
 	Table, FindingsTopic, ChatTopic, EmailTopic, EventBus, Queue, ReportBucket string
 
+	// RouteTopics are the names of the topics of routes that have one of their
+	// own, by the route's name.
+	RouteTopics map[string]string
 	// ReportLink is for how long the link to a report works; zero if nothing is
 	// said.
 	ReportLink time.Duration
@@ -38,8 +41,8 @@ func LoadEnv(lookup func(name string) (string, bool), required ...string) (Env, 
 		Table: r.text(EnvTable), FindingsTopic: r.text(EnvFindingsTopic), ChatTopic: r.text(EnvChatTopic), EmailTopic: r.text(EnvEmailTopic),
 		EventBus: r.text(EnvEventBus), Queue: r.text(EnvQueue), ReportBucket: r.text(EnvReportBucket), ConfigFile: r.text(EnvConfigFile),
 		Lookups: r.onOff(EnvLookups), Metrics: r.onOff(EnvMetrics), LogLevel: r.level(EnvLogLevel),
-		ReportLink: r.hours(EnvReportLink),
-		Forwarded:  r.list(EnvForwarded),
+		ReportLink: r.hours(EnvReportLink), RouteTopics: r.pairs(EnvRouteTopics),
+		Forwarded: r.list(EnvForwarded),
 	}
 	if len(r.missing) > 0 {
 		r.errs = append(r.errs, fmt.Errorf("the environment lacks %s", strings.Join(r.missing, ", ")))
@@ -103,6 +106,24 @@ func (r *envReader) hours(name string) time.Duration {
 		return 0
 	}
 	return time.Duration(n) * time.Hour
+}
+
+// pairs reads key=value, separated by commas.
+func (r *envReader) pairs(name string) map[string]string {
+	text := r.text(name)
+	if text == "" {
+		return nil
+	}
+	list := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" || value == "" {
+			r.errs = append(r.errs, fmt.Errorf("%s is not made of pairs such as route=topic, separated by commas", name))
+			return nil
+		}
+		list[key] = value
+	}
+	return list
 }
 
 func (r *envReader) level(name string) slog.Level {

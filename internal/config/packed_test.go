@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // full is a configuration in which every list has an entry.
@@ -24,7 +25,11 @@ func full() Config {
 		{Name: "once", Start: at, End: at.Add(time.Hour)},
 	}
 	c.Settings.Suppressions = []incident.Suppression{{Cause: incident.ClockSkew, Until: at, Reason: "a clock that we know of"}}
-	c.Routes = []Route{{Name: "soc", Type: Email, Target: "soc@example.com", Match: Match{Severity: incident.High}}}
+	c.Routes = []routing.Route{{
+		Name: "soc", Type: routing.Email, Target: "soc@example.com", Match: routing.Match{Severity: incident.High, Subjects: []string{"a-*"}, Owners: []string{"soc"}}, Otherwise: true, After: time.Hour, Repeat: 4 * time.Hour,
+		Quiet: []routing.Hours{{Days: []time.Weekday{time.Monday}, From: 20 * time.Hour, Until: 31 * time.Hour, Zone: "Europe/Berlin", Clock: []routing.Shift{{}, {From: at, Ahead: time.Hour}}}}, Urgent: incident.High,
+	}}
+	c.Owners = []routing.Owner{{Name: "payments", Subjects: []string{"payments-*"}}}
 	c.LogGroups = []LogGroup{{Pattern: "/ecs/*", Workload: "payments"}}
 	return c
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/notify"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
 	"github.com/trailverdict/trailverdict/internal/scenario"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/store/filing"
@@ -164,7 +165,7 @@ func subscribed(t *testing.T, p *play, seed uint64) *audience {
 	b := book.New(a.db, a.table, limits.Retention)
 	findings := notify.Channel{Name: "findings", Publisher: sns.Findings(client, a.subscribe(t, client))}
 	a.told = &notify.Handler{
-		Notifier: notify.NewNotifier(b, b, a.cases, p.settings, findings),
+		Notifier: notify.NewNotifier(b, b, a.cases, p.settings, routing.Rules{Suppressions: p.settings.Suppressions}, findings),
 		Case:     dynamo.StreamCase, Now: a.clock, Observe: a.observe,
 	}
 	return a
@@ -489,7 +490,7 @@ func (a *audience) stands(t *testing.T, f incident.Finding, byCase map[string][]
 }
 
 func (a *audience) suppressed(f incident.Finding) bool {
-	_, ok := detect.Suppressed(f, a.settings.Suppressions, a.now)
+	_, ok := routing.Suppressed(f, a.settings.Suppressions, a.now)
 	return ok
 }
 

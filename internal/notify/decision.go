@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/detect"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // decision is what a channel is to hear of a case.
@@ -18,9 +20,20 @@ type decision struct {
 	// before is the page of one that this case stands in place of.
 	heir   *detect.Case
 	before Page
+	// rules decide for a channel that serves a route. Opened is when anybody
+	// first heard of the case, and next when time alone may change the decision;
+	// zero where there is no such time.
+	rules        routing.Rules
+	opened, next time.Time
 }
 
-func (d *decision) decide() { d.reason = Tell(d.told, d.news) }
+func (d *decision) decide() {
+	d.reason, d.next = Tell(d.told, d.news), time.Time{}
+	d.route()
+	if at := d.told.At.Add(Patience); d.reason == Gathering && d.rules.Timed() && (d.next.IsZero() || at.Before(d.next)) {
+		d.next = at // no need to wait for a later version
+	}
+}
 
 func anyTells(list []decision) bool {
 	return slices.ContainsFunc(list, func(d decision) bool { return d.reason.Tells() })
@@ -33,7 +46,7 @@ func (t *turn) decide(ctx context.Context, page Page, c detect.Case) ([]decision
 	for i, ch := range t.channels {
 		list[i] = decision{channel: ch, told: page.Told[ch.Name], news: News{
 			Case: c, Broken: page.Broken, Suppressed: t.isSuppressed(c), Now: t.now,
-		}}
+		}, rules: t.rules, opened: page.opened()}
 		list[i].decide()
 	}
 	if err := t.askBefore(ctx, c, list); err != nil {
@@ -71,7 +84,7 @@ func (t *turn) askHeir(ctx context.Context, c detect.Case, list []decision) erro
 	for i := range list {
 		d := &list[i]
 		told := page.Told[d.channel.Name]
-		hears := told.Revision > 0 || Tell(told, news).Tells() && !mayBeInhibited(heir.Finding)
+		hears := told.Revision > 0 || Tell(told, news).Tells() && !mayBeInhibited(heir.Finding) && d.takes(heir)
 		d.heir = &heir
 		d.news.TakenOver = d.channel.People && heir.SupersededBy == "" && hears && slices.Contains(heir.Supersedes, c.Finding.ID)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // desk is a notifier with everything around it: a ledger, a book, and channels
@@ -69,9 +70,17 @@ func newDesk(s incident.Settings) *desk {
 // copy is another notifier on the same book and channels, as after a deployment
 // or beside the first.
 func (d *desk) copy(s incident.Settings) *Notifier {
-	n := NewNotifier(faulty{d}, faulty{d}, faulty{d}, s,
-		Channel{Name: "findings", Publisher: ear{d, "findings"}},
-		Channel{Name: "chat", People: true, Publisher: ear{d, "chat"}})
+	return d.routed(s, routing.Rules{})
+}
+
+// routed is such a copy that decides by rules, with a channel for each route.
+func (d *desk) routed(s incident.Settings, r routing.Rules) *Notifier {
+	r.Suppressions = s.Suppressions
+	channels := []Channel{{Name: "findings", Publisher: ear{d, "findings"}}, {Name: "chat", People: true, Publisher: ear{d, "chat"}}}
+	for _, route := range r.Routes {
+		channels = append(channels, Channel{Name: "route/" + route.Name, Route: route.Name, People: route.Type == routing.Email, Publisher: ear{d, route.Name}})
+	}
+	n := NewNotifier(faulty{d}, faulty{d}, faulty{d}, s, r, channels...)
 	n.retry.Sleep = func(context.Context, time.Duration) error { time.Sleep(50 * time.Microsecond); return nil }
 	return n
 }
@@ -106,6 +115,11 @@ type faulty struct{ d *desk }
 func (f faulty) Page(ctx context.Context, id string) (p Page, err error) {
 	err = f.d.call("page", func() error { p, err = f.d.memory.Page(ctx, id); return err })
 	return p, err
+}
+
+func (f faulty) Due(ctx context.Context, t time.Time) (ids []string, err error) {
+	err = f.d.call("due", func() error { ids, err = f.d.memory.Due(ctx, t); return err })
+	return ids, err
 }
 
 func (f faulty) Keep(ctx context.Context, p Page) error {

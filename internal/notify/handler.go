@@ -19,12 +19,14 @@ type Report struct {
 	// Records counts those about cases. Poison are those that cannot be read,
 	// and Failed those that must come again.
 	Records, Poison, Failed int
-	Outcomes                []Outcome
-	Err                     error
+	// Due counts cases that were looked at because time passed.
+	Due      int
+	Outcomes []Outcome
+	Err      error
 }
 
 // Handler is the entry of the notifying function: bytes in, as Lambda hands over
-// a batch of the table's stream.
+// a batch of the table's stream, or the schedule's word that time has passed.
 //
 // It answers with the records that failed. After a failure, later records of the
 // same case wait, since they must be told in their order; other cases go on.
@@ -55,7 +57,11 @@ const (
 // Invoke handles one batch.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var r Report
-	answer, err := h.batch(ctx, payload, &r)
+	handle := h.batch
+	if scheduled(payload) {
+		handle = h.due
+	}
+	answer, err := handle(ctx, payload, &r)
 	r.Err = errors.Join(r.Err, err)
 	if h.Observe != nil {
 		h.Observe(ctx, r)
@@ -110,6 +116,40 @@ func (h *Handler) batch(ctx context.Context, payload []byte, r *Report) ([]byte,
 		return nil, fmt.Errorf("answer: %w", err)
 	}
 	return answer, nil
+}
+
+// scheduled reports whether a payload is the word that time has passed, and not
+// a batch.
+func scheduled(payload []byte) bool {
+	v, err := jsonscan.Parse(payload)
+	return err == nil && v.Get("source").Str() == "trailverdict.schedule"
+}
+
+// due tells what is due. What it does not come to is due the next time; so is
+// what failed, which does not keep others waiting.
+func (h *Handler) due(ctx context.Context, _ []byte, r *Report) ([]byte, error) {
+	ids, err := h.Notifier.Due(ctx, h.Now())
+	if err != nil {
+		return nil, err
+	}
+	until, bounded := ctx.Deadline()
+	for _, id := range ids {
+		now := h.Now()
+		if !bounded {
+			until = now.Add(lease)
+		}
+		if now.Add(spare).After(until) {
+			break
+		}
+		r.Due++
+		outcomes, err := h.Notifier.Again(ctx, id, now, until)
+		r.Outcomes = append(r.Outcomes, outcomes...)
+		if err != nil {
+			r.Failed++
+			r.Err = errors.Join(r.Err, err)
+		}
+	}
+	return []byte("null"), nil
 }
 
 // errAgain says that a record was not tried.

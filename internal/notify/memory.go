@@ -43,6 +43,21 @@ func (m *Memory) Keep(_ context.Context, p Page) error {
 	return nil
 }
 
+// Due returns the ids of cases that are due at t.
+func (m *Memory) Due(_ context.Context, t time.Time) (caseIDs []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, p := range m.pages {
+		if !p.Due.IsZero() && !p.Due.After(t) {
+			caseIDs = append(caseIDs, id)
+		}
+	}
+	slices.SortFunc(caseIDs, func(a, b string) int {
+		return cmp.Or(m.pages[a].Due.Compare(m.pages[b].Due), cmp.Compare(a, b))
+	})
+	return caseIDs, nil
+}
+
 // Cuts returns the cut-offs that can still explain something at t.
 func (m *Memory) Cuts(_ context.Context, t time.Time) ([]Cut, error) {
 	m.mu.Lock()

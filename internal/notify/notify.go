@@ -10,6 +10,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // Publisher is where the messages of a channel go.
@@ -36,6 +37,9 @@ type Channel struct {
 	// message says the same.
 	People    bool
 	Publisher Publisher
+	// Route is the name of the route that the channel serves; empty if it tells
+	// everything, and subscribers choose.
+	Route string
 }
 
 // Notifier tells about cases. It holds no state of its own, so any number of
@@ -45,14 +49,16 @@ type Notifier struct {
 	cuts     Cuts
 	cases    Cases
 	settings incident.Settings
+	rules    routing.Rules
 	channels []Channel
 	// retry says how long to wait for others who are at the same case.
 	retry backoff.Backoff
 }
 
-// NewNotifier returns a notifier for channels with different names.
-func NewNotifier(b Book, c Cuts, cases Cases, s incident.Settings, channels ...Channel) *Notifier {
-	return &Notifier{book: b, cuts: c, cases: cases, settings: s, channels: channels, retry: backoff.New(50*time.Millisecond, 2*time.Second)}
+// NewNotifier returns a notifier for channels with different names. The rules say
+// who hears of what; suppressions are theirs.
+func NewNotifier(b Book, c Cuts, cases Cases, s incident.Settings, r routing.Rules, channels ...Channel) *Notifier {
+	return &Notifier{book: b, cuts: c, cases: cases, settings: s, rules: r, channels: channels, retry: backoff.New(50*time.Millisecond, 2*time.Second)}
 }
 
 // ErrBusy says that somebody else is publishing about the case, and may go on
@@ -77,7 +83,11 @@ type Outcome struct {
 // handed over again, before later ones of the same case; what was told already
 // is not told again.
 func (n *Notifier) Handle(ctx context.Context, c detect.Case, now, until time.Time) ([]Outcome, error) {
-	t := &turn{Notifier: n, token: rand.Text(), now: now, until: until}
+	t := n.turn(now, until)
 	err := t.handle(ctx, c)
 	return t.outcomes, err
+}
+
+func (n *Notifier) turn(now, until time.Time) *turn {
+	return &turn{Notifier: n, token: rand.Text(), now: now, until: until}
 }

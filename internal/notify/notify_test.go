@@ -331,7 +331,7 @@ func TestAChangedSubjectThatNobodyHeardOf(t *testing.T) {
 	s.hears(both("tv-role r1 compromise")...)
 
 	s = newStory(t, func(s *incident.Settings) {
-		s.Suppressions = []incident.Suppression{{Subject: "payments-role", Until: noon().Add(24 * time.Hour), Reason: "known"}}
+		s.Suppressions = []incident.Suppression{{Verdict: incident.Compromise, Subject: "payments-role", Until: noon().Add(24 * time.Hour), Reason: "known"}}
 	})
 	key, role = moved(s)
 	s.happens(0, key)

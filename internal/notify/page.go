@@ -26,6 +26,10 @@ type Book interface {
 	// given; otherwise the error is ErrConflict. After another error the page
 	// may have been stored. A page must not be lost before its case is.
 	Keep(ctx context.Context, p Page) error
+	// Due returns the ids of cases whose page has a Due that is not after t,
+	// earliest first, though maybe not all of them. What was kept moments ago may
+	// be missing, or be as it was.
+	Due(ctx context.Context, t time.Time) (caseIDs []string, err error)
 }
 
 // Page is what was told about a case.
@@ -45,6 +49,12 @@ type Page struct {
 	Thread string
 	// Broken are the findings that are told as the reach of this case.
 	Broken []Broken
+	// Opened is when anybody first heard of the case.
+	Opened time.Time
+	// Due is when somebody may have to hear of the case though nothing happens to
+	// it; zero means never. Subject is where the case is found then.
+	Due     time.Time
+	Subject string
 	// Cut is the cut-off that was kept for this case; zero if none was.
 	Cut KeptCut
 }
@@ -100,9 +110,10 @@ type Broken struct {
 }
 
 // number is the revision under which a version of a case is told: the one that
-// it was given before, or the next.
-func (p *Page) number(version int64) Given {
-	if g := p.Given; g.Revision > 0 && g.Version == version && g.Broken == len(p.Broken) {
+// it was given before, or the next. Who is reminded has heard the last one.
+func (p *Page) number(version int64, list []decision) Given {
+	reminded := slices.ContainsFunc(list, func(d decision) bool { return d.reason == Reminder && d.told.Revision >= p.Given.Revision })
+	if g := p.Given; g.Revision > 0 && g.Version == version && g.Broken == len(p.Broken) && !reminded {
 		return g
 	}
 	return Given{Revision: p.Given.Revision + 1, Version: version, Broken: len(p.Broken)}

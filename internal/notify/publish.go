@@ -16,7 +16,7 @@ import (
 // of two that know nothing of one another, one publishes.
 func (t *turn) claim(ctx context.Context, page *Page, c detect.Case, list []decision) error {
 	next := page.clone()
-	next.Given = page.number(c.Version)
+	next.Given = page.number(c.Version, list)
 	next.Claim = Claim{Token: t.token, Until: t.until}
 	next.Name = nameOf(c)
 	for _, d := range list {
@@ -42,10 +42,10 @@ func (p *Page) thread() string {
 // publish tells the channels that must hear, one after the other, and marks each
 // when it was told: what fails after that is not told again. A channel that
 // fails does not keep the others from hearing.
-func (t *turn) publish(ctx context.Context, page *Page, list []decision) error {
+func (t *turn) publish(ctx context.Context, page *Page, subject string, list []decision) error {
 	revision, thread := page.Given.Revision, page.Thread
 	var failed []error
-	for _, d := range list {
+	for i, d := range list {
 		if !d.reason.Tells() {
 			t.report(d, 0)
 			continue
@@ -59,10 +59,19 @@ func (t *turn) publish(ctx context.Context, page *Page, list []decision) error {
 		if err := t.update(ctx, page, d.mark(revision)); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
+		list[i].told = d.told.after(d.news, revision)
 	}
+	for i := range list {
+		list[i].opened = page.opened()
+		list[i].decide()
+	}
+	next := due(list)
 	err := t.update(ctx, page, func(p *Page) {
 		if p.Claim.Token == t.token {
 			p.Claim.Token = ""
+		}
+		if len(failed) == 0 { // otherwise it stays due
+			p.Due, p.Subject = next, subject
 		}
 	})
 	return errors.Join(append(failed, err)...)
@@ -72,6 +81,12 @@ func (t *turn) publish(ctx context.Context, page *Page, list []decision) error {
 func (d decision) mark(revision int) func(*Page) {
 	told := d.told.after(d.news, revision)
 	return func(p *Page) {
+		if p.Opened.IsZero() {
+			p.Opened = p.opened()
+		}
+		if p.Opened.IsZero() {
+			p.Opened = told.At
+		}
 		if p.Told[d.channel.Name].Revision > revision {
 			return
 		}
@@ -89,7 +104,7 @@ func (d decision) mark(revision int) func(*Page) {
 func (d decision) message(revision int, thread string) (incident.Finding, render.Note) {
 	f := d.news.finding()
 	f.Revision = revision
-	note := render.Note{Thread: thread, News: d.words()}
+	note := render.Note{Thread: thread, News: d.words(), Owner: d.rules.Owner(f)}
 	if d.reason == Superseded || d.reason == Withdrawn {
 		f.Status, f.Summary, note.News = incident.Resolved, note.News, ""
 		f.NextSteps = []string{}

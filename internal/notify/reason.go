@@ -24,6 +24,9 @@ const (
 	// TakesOver tells that what was told under another subject is about this
 	// one.
 	TakesOver Reason = "takes_over"
+	// Reminder tells again of an incident that is not over, as the channel's route
+	// wants it.
+	Reminder Reason = "reminder"
 	// Superseded tells that another finding stands in place of this one.
 	Superseded Reason = "superseded"
 	// Withdrawn tells that the evidence makes no finding any more.
@@ -49,11 +52,16 @@ const (
 	// TakenOver needs no word of its own: the message of the case that took
 	// over says it.
 	TakenOver Reason = "taken_over"
+	// NotRouted is for others: the channel's route does not take it.
+	NotRouted Reason = "not_routed"
+	// Held is told later, as it is then: when quiet hours end, or if the incident
+	// lasts.
+	Held Reason = "held"
 	// NeverTold ended before anybody heard of it.
 	NeverTold Reason = "never_told"
 )
 
 // Tells reports whether the channel hears of it.
 func (r Reason) Tells() bool {
-	return slices.Contains([]Reason{New, VerdictChanged, CauseChanged, SeverityRaised, NewSubject, ReachGrew, TakesOver, Superseded, Withdrawn}, r)
+	return slices.Contains([]Reason{New, VerdictChanged, CauseChanged, SeverityRaised, NewSubject, ReachGrew, TakesOver, Reminder, Superseded, Withdrawn}, r)
 }

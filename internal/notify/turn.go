@@ -9,6 +9,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // attempts bounds how often a case is decided anew after others changed its page
@@ -59,7 +60,8 @@ func (t *turn) attempt(ctx context.Context, c *detect.Case) (done bool, err erro
 		for _, d := range list {
 			t.report(d, 0)
 		}
-		return true, nil
+		err := t.wake(ctx, &page, c.Subject(), due(list))
+		return err == nil, err
 	}
 	latest, ok, err := t.find(ctx, c.Subject(), c.Finding.ID)
 	if err != nil {
@@ -72,7 +74,7 @@ func (t *turn) attempt(ctx context.Context, c *detect.Case) (done bool, err erro
 	if err := t.claim(ctx, &page, *c, list); err != nil {
 		return false, err
 	}
-	return true, t.publish(ctx, &page, list)
+	return true, t.publish(ctx, &page, c.Subject(), list)
 }
 
 // open reads a case's page. Where somebody else is publishing it waits until
@@ -242,6 +244,6 @@ func nameOf(c detect.Case) string {
 }
 
 func (t *turn) isSuppressed(c detect.Case) bool {
-	_, ok := detect.Suppressed(c.Finding, t.settings.Suppressions, t.now)
+	_, ok := routing.Suppressed(c.Finding, t.rules.Suppressions, t.now)
 	return ok
 }

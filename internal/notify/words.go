@@ -22,6 +22,8 @@ func (d decision) words() string {
 		return "It now names " + enumerate(newMembers(d.told, f)) + ", too."
 	case New, ReachGrew:
 		return d.broke()
+	case Reminder:
+		return fmt.Sprintf("A reminder: this is not over, and nothing changed since %s.", d.told.At.UTC().Format("2006-01-02 15:04 MST"))
 	case TakesOver:
 		return fmt.Sprintf("What was told as %s is about %s.", d.before.Name, render.SubjectName(f.Subject))
 	case Superseded:

@@ -14,6 +14,9 @@ type Note struct {
 	// News says in a sentence what is new since the last message. It is empty
 	// where everything is.
 	News string
+	// Owner is whose the finding's subject is; empty if nobody said so. What
+	// machines read carries it beside the finding.
+	Owner string
 }
 
 // thread is what the messages of a finding are grouped by.

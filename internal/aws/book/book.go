@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/aws/ddb"
@@ -30,7 +31,8 @@ const (
 
 // Book keeps what was told about cases, in the same table as the cases.
 //
-//	pk told/<case>, sk told     a page: d its contents, v its version
+//	pk told/<case>, sk told     a page: d its contents, v its version; in the
+//	                            index of what is due while it is
 //	pk cuts,        sk <case>   a cut-off: d its contents
 //
 // Both expire, some time after the last moment that stands in them. Cut-offs
@@ -76,12 +78,16 @@ func (b *Book) Page(ctx context.Context, caseID string) (notify.Page, error) {
 
 // Keep stores a page if it is still at its version.
 func (b *Book) Keep(ctx context.Context, p notify.Page) error {
+	due := dueIndex()
 	data, err := json.Marshal(wireOf(p))
 	if err != nil {
 		return fmt.Errorf("write page of %s: %w", p.CaseID, err)
 	}
 	item := bookItem(pagesNode+p.CaseID, pageSort, data, lastMoment(p), b.retention)
 	item[versionAttr] = ddb.Number(p.Version + 1)
+	if !p.Due.IsZero() {
+		item[due.Partition], item[due.Sort] = ddb.Text(dueKind), ddb.Text(dueKey(p.Due))
+	}
 	in := ddb.PutInput{TableName: b.table, Item: item}
 	if p.Version == 0 {
 		in.ConditionExpression = "attribute_not_exists(#x)"
@@ -119,10 +125,44 @@ func lastMoment(p notify.Page) time.Time {
 			last = told.At
 		}
 	}
+	for _, t := range []time.Time{p.Opened, p.Due} {
+		if t.After(last) {
+			last = t
+		}
+	}
 	if p.Cut.Until.After(last) {
 		last = p.Cut.Until
 	}
 	return last
+}
+
+// dueKind is the partition of the index of what is due that pages are in, beside
+// cases and evidence.
+const dueKind = "told"
+
+func dueIndex() config.TableIndex { return config.TableIndexes()[0] }
+
+// dueKey sorts as times do.
+func dueKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// Due returns the ids of the first cases that are due at t. The index is a moment
+// behind the table.
+func (b *Book) Due(ctx context.Context, t time.Time) (caseIDs []string, err error) {
+	due := dueIndex()
+	var out ddb.Page
+	err = b.client.Call(ctx, "Query", ddb.QueryInput{
+		TableName: b.table, IndexName: due.Name,
+		KeyConditionExpression:    "#k = :k AND #d <= :t",
+		ExpressionAttributeNames:  map[string]string{"#k": due.Partition, "#d": due.Sort},
+		ExpressionAttributeValues: ddb.Attributes{":k": ddb.Text(dueKind), ":t": ddb.Text(dueKey(t))},
+	}, &out)
+	if err != nil {
+		return nil, fmt.Errorf("query what is due in table %s: %w", b.table, err)
+	}
+	for _, item := range out.Items {
+		caseIDs = append(caseIDs, strings.TrimPrefix(item.Text(config.TablePartition), pagesNode))
+	}
+	return caseIDs, nil
 }
 
 // Cuts returns the cut-offs that can still explain something at t.
@@ -177,6 +217,9 @@ type (
 		Given  wireGiven           `json:"g,omitzero"`
 		Claim  wireClaim           `json:"c,omitzero"`
 		Thread string              `json:"h,omitempty"`
+		Opened time.Time           `json:"o,omitzero"`
+		Due    time.Time           `json:"u,omitzero"`
+		Node   string              `json:"s,omitempty"`
 		Broken []wireBroken        `json:"b,omitempty"`
 		Cut    wireKept            `json:"k,omitzero"`
 	}
@@ -220,7 +263,7 @@ type (
 )
 
 func wireOf(p notify.Page) wirePage {
-	w := wirePage{Name: p.Name, Given: wireGiven(p.Given), Claim: wireClaim(p.Claim), Thread: p.Thread, Cut: wireKept(p.Cut)}
+	w := wirePage{Name: p.Name, Given: wireGiven(p.Given), Claim: wireClaim(p.Claim), Thread: p.Thread, Cut: wireKept(p.Cut), Opened: p.Opened, Due: p.Due, Node: p.Subject}
 	for _, broken := range p.Broken {
 		w.Broken = append(w.Broken, wireBroken(broken))
 	}
@@ -234,7 +277,7 @@ func wireOf(p notify.Page) wirePage {
 }
 
 func (w wirePage) page(caseID string, version int64) notify.Page {
-	p := notify.Page{CaseID: caseID, Version: version, Name: w.Name, Given: notify.Given(w.Given), Claim: notify.Claim(w.Claim), Thread: w.Thread, Cut: notify.KeptCut(w.Cut)}
+	p := notify.Page{CaseID: caseID, Version: version, Name: w.Name, Given: notify.Given(w.Given), Claim: notify.Claim(w.Claim), Thread: w.Thread, Cut: notify.KeptCut(w.Cut), Opened: w.Opened, Due: w.Due, Subject: w.Node}
 	for _, broken := range w.Broken {
 		p.Broken = append(p.Broken, notify.Broken(broken))
 	}

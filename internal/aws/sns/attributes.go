@@ -19,7 +19,7 @@ type values = map[string]types.MessageAttributeValue
 
 // attributes are what subscriptions can be filtered by. There are fewer than the
 // ten that a queue with raw delivery takes.
-func attributes(f incident.Finding) values {
+func attributes(f incident.Finding, n render.Note) values {
 	list := values{}
 	for name, value := range map[string]string{
 		"verdict":     string(f.Verdict),
@@ -28,6 +28,7 @@ func attributes(f incident.Finding) values {
 		"account":     f.Account,
 		"subjectType": string(f.Subject.Type),
 		"subject":     f.Subject.Name,
+		"owner":       n.Owner,
 	} {
 		// SNS takes no empty value, and no control characters.
 		if value = render.Short(strings.TrimSpace(render.Printable(value)), maxValue); value != "" {

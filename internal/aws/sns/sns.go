@@ -94,7 +94,7 @@ func (t *Topic) name() string { return "topic " + t.arn[strings.LastIndexByte(t.
 const maxMessage = 256 << 10
 
 func (t *Topic) input(f incident.Finding, n render.Note) (*sns.PublishInput, error) {
-	in := &sns.PublishInput{TopicArn: &t.arn, MessageAttributes: attributes(f)}
+	in := &sns.PublishInput{TopicArn: &t.arn, MessageAttributes: attributes(f, n)}
 	body, err := render.Within(f, maxMessage-size(in.MessageAttributes), func(f incident.Finding) (string, error) {
 		var b strings.Builder
 		err := t.form.body(&b, f, n)

@@ -152,7 +152,7 @@ func TestWhatIsPublished(t *testing.T) {
 func TestAttributesOfSubjectsThatAreHardToName(t *testing.T) {
 	f := opened()
 	f.Account, f.Subject.Name = "", "a\x00b\u202e\ufffe "
-	list := attributes(f)
+	list := attributes(f, render.Note{})
 	if _, ok := list["account"]; ok {
 		t.Error("an unknown account is an empty attribute, which SNS refuses")
 	}
@@ -163,7 +163,7 @@ func TestAttributesOfSubjectsThatAreHardToName(t *testing.T) {
 	if got := *list["subject"].StringValue; len(got) > maxValue {
 		t.Errorf("a value of %d bytes", len(got))
 	}
-	if got := *attributes(f)["subject"].StringValue; !utf8.ValidString(got) || !strings.HasSuffix(got, "ü…") || len(got) > maxValue || len(got) < maxValue-4 {
+	if got := *attributes(f, render.Note{})["subject"].StringValue; !utf8.ValidString(got) || !strings.HasSuffix(got, "ü…") || len(got) > maxValue || len(got) < maxValue-4 {
 		t.Errorf("cut to %q", got)
 	}
 }

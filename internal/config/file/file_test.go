@@ -10,6 +10,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 func TestLoadNothingSet(t *testing.T) {
@@ -131,14 +132,14 @@ log_groups:
 				{Subject: "sandbox", Until: at("2026-06-30T12:00:00Z"), Reason: "a sandbox that everybody breaks"},
 			},
 		},
-		Routes: []config.Route{
-			{Name: "soc", Type: config.SQS, Target: "arn:aws:sqs:eu-west-1:111122223333:soc-findings", Match: config.Match{Verdicts: []incident.Verdict{incident.Compromise}, Severity: incident.Medium}},
-			{Name: "platform", Type: config.Email, Target: "platform@example.com", Match: config.Match{
+		Routes: []routing.Route{
+			{Name: "soc", Type: routing.SQS, Target: "arn:aws:sqs:eu-west-1:111122223333:soc-findings", Match: routing.Match{Verdicts: []incident.Verdict{incident.Compromise}, Severity: incident.Medium}},
+			{Name: "platform", Type: routing.Email, Target: "platform@example.com", Match: routing.Match{
 				Verdicts: []incident.Verdict{incident.Expiry, incident.Misconfiguration}, Accounts: []string{"111122223333"}, Causes: []incident.Cause{incident.RefreshBug, incident.ClockSkew},
 			}},
-			{Name: "pager", Type: config.HTTPS, Target: "https://pager.example.com/v1/events"},
-			{Name: "ticket", Type: config.Lambda, Target: "arn:aws:lambda:eu-west-1:111122223333:function:ticket"},
-			{Name: "chat", Type: config.Chat, Target: "arn:aws:chatbot::111122223333:chat-configuration/slack-channel/soc"},
+			{Name: "pager", Type: routing.HTTPS, Target: "https://pager.example.com/v1/events"},
+			{Name: "ticket", Type: routing.Lambda, Target: "arn:aws:lambda:eu-west-1:111122223333:function:ticket"},
+			{Name: "chat", Type: routing.Chat, Target: "arn:aws:chatbot::111122223333:chat-configuration/slack-channel/soc"},
 		},
 		LogGroups: []config.LogGroup{
 			{Pattern: "/ecs/payments-*", Workload: "payments", Principal: "arn:aws:iam::111122223333:role/apps/payments"},
@@ -167,7 +168,7 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"no version", "accounts: []\n", "f.yaml:1:1: key version is missing"},
 		{"a version to come", "version: 2\n", `f.yaml:1:10: version: expected 1, the only version of the format so far, got the number "2"`},
 		{"a version in quotes", "version: \"1\"\n", "f.yaml:1:10: version: expected 1, the only version of the format so far, got text"},
-		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, suppressions, routes and log_groups, got a list"},
+		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, suppressions, owners, routes and log_groups, got a list"},
 		{"an unknown key", "version: 1\ncolour: red\n", `f.yaml:2:1: unknown key "colour"`},
 		{"a key that is nearly right", "version: 1\norganizations: []\n", `f.yaml:2:1: unknown key "organizations"; did you mean organisations?`},
 		{"a key in another style", "version: 1\ntrustedAccounts: []\n", `f.yaml:2:1: unknown key "trustedAccounts"; did you mean trusted_accounts?`},

@@ -10,13 +10,45 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // Load reads a configuration file. What it does not set has its default. If
 // anything is wrong with it the error is of type Problems and names all of it;
 // name is what they call the file.
 func Load(name string, data []byte) (config.Config, error) {
-	r := &reader{file: name}
+	c, _, err := load(name, data)
+	return c, err
+}
+
+// Check loads a file as Load does, looks up its time zones with the given
+// function, such as time.LoadLocation, and finds what cannot be deployed, which
+// is an error, or what nobody can have meant, of which it warns.
+func Check(name string, data []byte, now time.Time, zone func(string) (*time.Location, error)) (config.Config, Problems, error) {
+	c, r, err := load(name, data)
+	if err != nil {
+		return c, nil, err
+	}
+	rules, issues := c.Rules().Locate(zone)
+	c.Routes = rules.Routes
+	var fatal, warnings Problems
+	for _, i := range append(issues, rules.Lint(now)...) {
+		if p := r.problem(i); i.Fatal {
+			fatal = append(fatal, p)
+		} else {
+			warnings = append(warnings, p)
+		}
+	}
+	warnings.sort()
+	if len(fatal) > 0 {
+		fatal.sort()
+		return config.Config{}, warnings, fatal
+	}
+	return c, warnings, nil
+}
+
+func load(name string, data []byte) (config.Config, *reader, error) {
+	r := &reader{file: name, places: map[string]*token.Token{}}
 	c := config.Default()
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if doc := r.parse(data); doc != nil && r.isPlain("", doc) {
@@ -24,9 +56,22 @@ func Load(name string, data []byte) (config.Config, error) {
 	}
 	if len(r.problems) > 0 {
 		r.problems.sort()
-		return config.Config{}, r.problems
+		return config.Config{}, r, r.problems
 	}
-	return c, nil
+	return c, r, nil
+}
+
+// problem says where in the file an issue lies: at its key, or at the nearest
+// one around it that is there.
+func (r *reader) problem(i routing.Issue) Problem {
+	p := Problem{File: r.file, Path: i.Path, Message: i.Message}
+	for path := i.Path; path != ""; path = path[:max(0, strings.LastIndexAny(path, ".["))] {
+		if at := r.places[path]; at != nil {
+			p.Line, p.Column = at.Position.Line, at.Position.Column
+			break
+		}
+	}
+	return p
 }
 
 // top reads the file's own mapping.
@@ -43,6 +88,7 @@ func (r *reader) top(n ast.Node, c *config.Config) {
 		{"change_windows", r.changeWindows(&s.ChangeWindows)},
 		{"thresholds", r.thresholds(&s.Thresholds)},
 		{"suppressions", r.suppressions(&s.Suppressions)},
+		{"owners", r.owners(&c.Owners)},
 		{"routes", r.routes(&c.Routes)},
 		{"log_groups", r.logGroups(&c.LogGroups)},
 	})
@@ -185,47 +231,10 @@ func (r *reader) suppression(path string, n ast.Node) incident.Suppression {
 	if seen["verdict"] == nil && seen["cause"] == nil && seen["subject"] == nil && seen["account"] == nil {
 		r.reportAt(start(n), path, "expected at least one of verdict, cause, subject and account: a suppression of everything hides everything")
 	}
-	if v := verdictOf(s.Cause); s.Cause != "" && s.Verdict != "" && v != s.Verdict {
+	if v := s.Cause.Verdict(); s.Cause != "" && s.Verdict != "" && v != s.Verdict {
 		r.reportAt(seen["cause"], join(path, "cause"), "cause %s belongs to the verdict %s, not to %s", s.Cause, v, s.Verdict)
 	}
 	return s
-}
-
-func (r *reader) routes(dst *[]config.Route) func(string, ast.Node) {
-	return func(path string, n ast.Node) {
-		names := map[string]int{}
-		r.items(path, n, func(path string, n ast.Node) {
-			route := r.route(path, n)
-			r.unique(path, n, names, route.Name)
-			*dst = append(*dst, route)
-		})
-	}
-}
-
-func (r *reader) route(path string, n ast.Node) config.Route {
-	var route config.Route
-	var target ast.Node
-	r.mapping(path, n, 3, []key{
-		{"name", into(&route.Name, r.routeName)},
-		{"type", into(&route.Type, word[config.RouteType](r, routeTypes))},
-		{"target", func(path string, n ast.Node) { target = n }},
-		{"match", func(path string, n ast.Node) { route.Match = r.match(path, n) }},
-	})
-	if target != nil && route.Type != "" {
-		route.Target = r.target(join(path, "target"), target, route.Type)
-	}
-	return route
-}
-
-func (r *reader) match(path string, n ast.Node) config.Match {
-	var m config.Match
-	r.mapping(path, n, 0, []key{
-		{"verdict", oneOrMore(r, &m.Verdicts, word[incident.Verdict](r, verdictNames()))},
-		{"severity", into(&m.Severity, r.severity)},
-		{"account", oneOrMore(r, &m.Accounts, r.account)},
-		{"cause", oneOrMore(r, &m.Causes, word[incident.Cause](r, causeNames()))},
-	})
-	return m
 }
 
 func (r *reader) logGroups(dst *[]config.LogGroup) func(string, ast.Node) {

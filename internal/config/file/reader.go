@@ -12,6 +12,8 @@ import (
 type reader struct {
 	file     string
 	problems Problems
+	// places are where keys and elements stand, by their path.
+	places map[string]*token.Token
 }
 
 // A key is one key of a mapping and what to do with its value.
@@ -40,6 +42,7 @@ func (r *reader) mapping(path string, n ast.Node, required int, keys []key) map[
 			continue
 		}
 		seen[name] = at
+		r.places[join(path, name)] = at
 		k := find(keys, name)
 		if k == nil {
 			r.reportAt(at, path, "unknown key %s%s", shown(name), suggest(name, namesOf(keys)))
@@ -94,6 +97,7 @@ func (r *reader) items(path string, n ast.Node, read func(path string, n ast.Nod
 	}
 	for i, v := range s.Values {
 		if path := fmt.Sprintf("%s[%d]", path, i); r.isPlain(path, v) {
+			r.places[path] = start(v)
 			read(path, v)
 		}
 	}

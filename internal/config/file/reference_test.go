@@ -177,6 +177,8 @@ func (ref *reference) kind(s yaml.MapSlice) string {
 	switch get(s, "type") {
 	case "array":
 		return "list: " + ref.kind(sub(s, "items"))
+	case "boolean":
+		return "`true` or `false`"
 	case "integer":
 		return fmt.Sprintf("%v to %v", get(s, "minimum"), get(s, "maximum"))
 	case "object":

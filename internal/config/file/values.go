@@ -13,8 +13,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
-	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // The forms of values, as the schema has them too.
@@ -40,6 +40,8 @@ var (
 	sentenceForm  = newForm(`^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`)
 	subjectForm   = newForm(`^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$`)
 	routeNameForm = newForm(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	ownerForm     = newForm(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]{0,126}[A-Za-z0-9_.:/=+@-])?$`)
+	zoneForm      = newForm(`^([A-Za-z][A-Za-z0-9_+/-]{1,63}|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`)
 
 	queueForm    = newForm(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
 	functionForm = newForm(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
@@ -330,7 +332,7 @@ func (r *reader) count(least, most int) func(string, ast.Node) (int, bool) {
 
 // target reads a route's address. It is not repeated in an error: an address
 // may hold a secret.
-func (r *reader) target(path string, n ast.Node, kind config.RouteType) string {
+func (r *reader) target(path string, n ast.Node, kind routing.Type) string {
 	what, isTarget := targetForm(kind)
 	s, ok := r.text(path, n, what)
 	if ok && !isTarget(s) {
@@ -340,18 +342,15 @@ func (r *reader) target(path string, n ast.Node, kind config.RouteType) string {
 	return s
 }
 
-// routeTypes lists the values of config.RouteType, in the schema's order.
-var routeTypes = []string{string(config.Email), string(config.SQS), string(config.HTTPS), string(config.Lambda), string(config.Chat)}
-
-func targetForm(kind config.RouteType) (what string, is func(string) bool) {
+func targetForm(kind routing.Type) (what string, is func(string) bool) {
 	switch kind {
-	case config.Email:
+	case routing.Email:
 		return "an e-mail address", isEmail
-	case config.SQS:
+	case routing.SQS:
 		return "a queue's ARN", queueForm.MatchString
-	case config.Lambda:
+	case routing.Lambda:
 		return "a function's ARN", functionForm.MatchString
-	case config.Chat:
+	case routing.Chat:
 		return "the ARN of a chat configuration (arn:aws:chatbot::…:chat-configuration/…)", chatForm.MatchString
 	}
 	return "an address that begins with https:// and holds no user name or password", isHTTPS
@@ -371,3 +370,21 @@ var (
 	emailForm = newForm(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 	httpsForm = newForm(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s#]*)?$`)
 )
+
+func verdictNames() []string {
+	var names []string
+	for _, v := range incident.Verdicts {
+		names = append(names, string(v))
+	}
+	return names
+}
+
+func causeNames() []string {
+	var names []string
+	for _, v := range incident.Verdicts {
+		for _, c := range v.Causes() {
+			names = append(names, string(c))
+		}
+	}
+	return names
+}

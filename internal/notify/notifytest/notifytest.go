@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		"of many at once one wins":                           race,
 		"what was read may be changed":                       aliasing,
 		"pages of other cases are left alone":                others,
+		"what is due is found, earliest first":               due,
 		"cut-offs are found until they end":                  cuts,
 		"a cut-off is kept in place of the last":             replaced,
 		"a cut-off without names is forgotten":               forgotten,
@@ -67,6 +68,7 @@ func full(id string) notify.Page {
 		Given:  notify.Given{Revision: 4, Version: 8, Broken: 2},
 		Claim:  notify.Claim{Token: "a token", Until: noon().Add(time.Minute)},
 		Thread: "tv-0",
+		Opened: noon().Add(-time.Hour), Due: noon().Add(time.Hour), Subject: "role/111122223333/payments-role",
 		Broken: []notify.Broken{{CaseID: "tv-2", Subject: "workload/111122223333/a", Name: "workload a"}, {CaseID: "tv-1", Subject: "role/111122223333/b", Name: "role b"}},
 		Cut:    notify.KeptCut{Version: 5, Names: "0123456789abcdef", From: noon(), Until: noon().Add(time.Hour)},
 	}
@@ -193,6 +195,36 @@ func others(t *testing.T, s Store) {
 	want := full("tv-10")
 	want.Version = 1
 	same(t, page(t, s, "tv-10"), want)
+}
+
+// due waits for an index that may be behind.
+func due(t *testing.T, s Store) {
+	for id, at := range map[string]time.Duration{"tv-1": 2 * time.Hour, "tv-2": time.Hour, "tv-3": 3 * time.Hour, "tv-4": time.Hour} {
+		keep(t, s, notify.Page{CaseID: id, Due: noon().Add(at)})
+	}
+	keep(t, s, notify.Page{CaseID: "tv-5"})
+	keep(t, s, notify.Page{CaseID: "tv-4", Version: 1}) // no longer
+	dueAt(t, s, 0)
+	dueAt(t, s, time.Hour, "tv-2")
+	dueAt(t, s, 2*time.Hour+time.Minute, "tv-2", "tv-1")
+	keep(t, s, notify.Page{CaseID: "tv-2", Version: 1, Due: noon().Add(150 * time.Minute)})
+	dueAt(t, s, 5*time.Hour, "tv-1", "tv-2", "tv-3")
+}
+
+func dueAt(t *testing.T, s Store, after time.Duration, want ...string) {
+	t.Helper()
+	var got []string
+	for range 50 {
+		var err error
+		if got, err = s.Due(context.Background(), noon().Add(after)); err != nil {
+			t.Fatalf("Due() = %v", err)
+		}
+		if slices.Equal(got, want) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("after %s %q is due, want %q", after, got, want)
 }
 
 func find(t *testing.T, s Store, after time.Duration) []notify.Cut {
