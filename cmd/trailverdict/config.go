@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,10 +22,14 @@ func (p *program) configCommand() *cobra.Command {
 		Example: "  trailverdict config check trailverdict.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := loadConfig(args[0]); err != nil {
+			_, warnings, err := checkConfig(args[0], time.Now())
+			for _, w := range warnings {
+				fmt.Fprintf(p.stderr, "%s\n", w)
+			}
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(p.stdout, "%s is valid\n", args[0])
+			_, err = fmt.Fprintf(p.stdout, "%s is valid\n", args[0])
 			return err
 		},
 	}, &cobra.Command{

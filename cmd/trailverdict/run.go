@@ -51,7 +51,7 @@ func (p *program) exit(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errCompromise):
+	case errors.Is(err, errCompromise), errors.Is(err, errUnheard):
 		return exitCompromise
 	case ctx.Err() != nil:
 		p.complain("interrupted; nothing was decided")
@@ -92,7 +92,7 @@ It needs no AWS account and sends nothing anywhere; doctor alone reads from one.
 	root.SetErr(p.stderr)
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
 	root.AddCommand(
-		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(),
+		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
 		p.costCommand(), p.doctorCommand(), p.versionCommand(),
 	)
 	return root

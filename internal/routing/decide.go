@@ -64,7 +64,7 @@ func (r Rules) Decide(route Route, q Question) Decision {
 
 // tell decides when the route hears of something new.
 func (r Route) tell(q Question) Decision {
-	d := Decision{Act: Tell, Why: "takes it"}
+	d := Decision{Act: Tell, Why: "it takes " + r.Match.String()}
 	at := q.Now
 	if r.After > 0 && q.Told.IsZero() {
 		if q.Over || q.Finding.Status == incident.Resolved {

@@ -128,7 +128,7 @@ func within[T comparable](a, b []T) bool {
 // overlap reports whether two matches can take one finding. It does not look
 // into wildcards.
 func overlap(a, b Match) bool {
-	return meet(a.Verdicts, b.Verdicts) && meet(a.Causes, b.Causes) && meet(a.Accounts, b.Accounts) && meet(a.Owners, b.Owners) && meet(a.Subjects, b.Subjects)
+	return slices.ContainsFunc(a.possible(), func(v incident.Verdict) bool { return slices.Contains(b.possible(), v) }) && meet(a.Causes, b.Causes) && meet(a.Accounts, b.Accounts) && meet(a.Owners, b.Owners) && meet(a.Subjects, b.Subjects)
 }
 
 func meet[T comparable](a, b []T) bool {

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	_ "time/tzdata" // quiet hours are by the clocks of places, on any machine
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailverdict/trailverdict/internal/config"
+	"github.com/trailverdict/trailverdict/internal/config/file"
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
+)
+
+// routesOptions are the flags of the commands about routes.
+type routesOptions struct {
+	config string
+	at     instant
+}
+
+func (o *routesOptions) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
+	f.Var(&o.at, "at", "decide as at TIME (default: now)")
+}
+
+// now is the time to decide at.
+func (o *routesOptions) now() time.Time {
+	if o.at.IsZero() {
+		return time.Now().UTC()
+	}
+	return o.at.Time
+}
+
+func (p *program) routesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "routes",
+		Short: "Show who hears of what, or test who hears of a finding, and why",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(p.routesShowCommand(), p.routesTestCommand())
+	return cmd
+}
+
+func (p *program) routesShowCommand() *cobra.Command {
+	var o routesOptions
+	cmd := &cobra.Command{
+		Use:   "show --config FILE",
+		Short: "Show the routes, owners and suppressions, and what is wrong with them",
+		Long: `Show prints each route with what it takes and when it tells, the owners, and the
+suppressions with how long they hold. It names routes that nothing reaches,
+verdicts that nobody hears of, and what SNS would refuse, with file, line and
+column.
+
+Exit status: 0 the configuration can be deployed, 2 it cannot, or usage.`,
+		Example: "  trailverdict routes show --config trailverdict.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, warnings, err := checkConfig(o.config, o.now())
+			if err != nil {
+				return err
+			}
+			return showRules(p.stdout, c, warnings, o.now())
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+func (p *program) routesTestCommand() *cobra.Command {
+	var o routesOptions
+	cmd := &cobra.Command{
+		Use:   "test --config FILE FINDING…",
+		Short: "Say who would hear of a finding, when, and why",
+		Long: `Test takes findings as replay --format json prints them, from files or - for
+standard input, and says for each route whether it hears of the finding, when,
+and why, as if the incident were new at the time given.
+
+Exit status: 0 somebody hears of every finding, 3 of at least one nobody does,
+also where that is wanted, 2 usage or a bad configuration, 1 no finding could
+be read.`,
+		Example: `  trailverdict replay --format json logs/ | trailverdict routes test -c trailverdict.yaml -
+  trailverdict routes test -c trailverdict.yaml --at 2026-03-07T03:00:00Z finding.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("routes test needs a file of findings, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return p.testRoutes(o, args) },
+	}
+	o.add(cmd)
+	return cmd
+}
+
+// checkConfig reads a configuration file and looks for what nobody can have
+// meant.
+func checkConfig(path string, now time.Time) (config.Config, file.Problems, error) {
+	if path == "" {
+		return config.Config{}, nil, usageError{errors.New("name the configuration with --config FILE")}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return config.Config{}, nil, usageError{err}
+	}
+	c, warnings, err := file.Check(path, data, now, time.LoadLocation)
+	if err != nil {
+		return config.Config{}, warnings, usageError{err}
+	}
+	return c, warnings, nil
+}
+
+// showRules writes the rules for people.
+func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Time) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprint(out, "Routes: each that takes a finding hears of it, whatever their order\n")
+	if len(c.Routes) == 0 {
+		fmt.Fprint(out, "\n  none\n")
+	}
+	for _, r := range c.Routes {
+		takes := r.Match.String()
+		if r.Otherwise {
+			takes += ", if no other route does"
+		}
+		fmt.Fprintf(out, "\n  %s\n", r.Name)
+		rows(out, "to", string(r.Type)+" "+shownTarget(r), "takes", takes, "tells", r.Timing(), "through", r.Way())
+	}
+	if len(c.Owners) > 0 {
+		fmt.Fprint(out, "\nOwners: the first that has the subject decides\n\n")
+	}
+	for _, o := range c.Owners {
+		rows(out, o.Name, strings.Join(o.Subjects, ", "))
+	}
+	if len(c.Settings.Suppressions) > 0 {
+		fmt.Fprint(out, "\nSuppressions: they come before all routes\n")
+	}
+	for _, s := range c.Settings.Suppressions {
+		state := "holds until "
+		if !now.Before(s.Until) {
+			state = "ended on "
+		}
+		fmt.Fprintf(out, "\n  %s%s\n", state, s.Until.Format("2006-01-02 15:04 MST"))
+		rows(out, "covers", routing.SuppressionScope(s), "because", s.Reason, "author", known(s.Author))
+	}
+	if len(warnings) > 0 {
+		fmt.Fprintf(out, "\nTo look at\n\n")
+	}
+	for _, w := range warnings {
+		fmt.Fprint(out, render.Paragraph("  ", w.String()))
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write rules: %w", err)
+	}
+	return nil
+}
+
+// rows writes titles and texts beside them.
+func rows(w io.Writer, pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		fmt.Fprint(w, render.Paragraph(fmt.Sprintf("    %-8s  ", pairs[i]), pairs[i+1]))
+	}
+}
+
+func known(s string) string {
+	if s == "" {
+		return "not named"
+	}
+	return s
+}
+
+// shownTarget is a receiver without what may be a secret in its address.
+func shownTarget(r routing.Route) string {
+	if r.Type != routing.HTTPS {
+		return r.Target
+	}
+	u, err := url.Parse(r.Target)
+	if err != nil {
+		return "(an address)"
+	}
+	return "https://" + u.Host + "/…"
+}
+
+// errUnheard is no failure: it makes the exit status.
+var errUnheard = errors.New("nobody hears of at least one finding")
+
+func (p *program) testRoutes(o routesOptions, paths []string) error {
+	c, _, err := checkConfig(o.config, o.now())
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(p.stdout)
+	read, unheard := 0, 0
+	for _, path := range paths {
+		err := p.eachFinding(path, func(f incident.Finding) {
+			if read++; read > 1 {
+				fmt.Fprintln(out)
+			}
+			if !testFinding(out, c.Rules(), f, o.now()) {
+				unheard++
+			}
+		})
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write routes: %w", err)
+	}
+	switch {
+	case read == 0:
+		return errors.New("there is no finding in the input")
+	case unheard > 0:
+		return errUnheard
+	}
+	return nil
+}
+
+// eachFinding reads the findings of a file, one JSON value after the other.
+func (p *program) eachFinding(path string, do func(incident.Finding)) error {
+	name, in := path, p.stdin
+	if path == "-" {
+		name = "standard input"
+	} else {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return usageError{err}
+		}
+		in = bytes.NewReader(data)
+	}
+	values := json.NewDecoder(in)
+	for n := 1; ; n++ {
+		var text json.RawMessage
+		err := values.Decode(&text)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: value %d: %w", name, n, err)
+		}
+		f, err := render.ReadFinding(text)
+		if err != nil {
+			return fmt.Errorf("%s: value %d: %w", name, n, err)
+		}
+		do(f)
+	}
+}
+
+// testFinding says who hears of a finding. It reports whether anybody does.
+func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.Time) (heard bool) {
+	fmt.Fprint(w, render.Paragraph("", fmt.Sprintf("%s: %s, %s, %s", f.ID, f.Verdict, f.Cause, f.Severity)))
+	owner := ""
+	if name := rules.Owner(f); name != "" {
+		owner = ", owner " + name
+	}
+	fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("%s, account %s%s", render.SubjectName(f.Subject), known(f.Account), owner)))
+	if s, ok := routing.Suppressed(f, rules.Suppressions, now); ok {
+		fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("Nobody hears of it until %s: %s (author: %s)", s.Until.Format("2006-01-02 15:04 MST"), s.Reason, known(s.Author))))
+		return false
+	}
+	if f.Severity == incident.Informational {
+		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it: what is informational is kept on record."))
+		return false
+	}
+	for _, r := range rules.Routes {
+		d := rules.Decide(r, routing.Question{Finding: f, News: true, Now: now})
+		when := map[routing.Act]string{routing.Tell: "now", routing.Pass: "no", routing.Rest: "no", routing.Hold: "on " + d.Next.Format("2006-01-02 15:04 MST")}[d.Act]
+		heard = heard || d.Act == routing.Tell || d.Act == routing.Hold
+		fmt.Fprint(w, render.Paragraph(fmt.Sprintf("  %-16s  ", r.Name), fmt.Sprintf("%s: %s", when, d.Why)))
+	}
+	if !heard {
+		fmt.Fprint(w, render.Paragraph("  ", "No route takes it."))
+	}
+	return heard
+}

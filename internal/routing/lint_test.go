@@ -1,0 +1,79 @@
+package routing_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
+)
+
+func TestLint(t *testing.T) {
+	type m = routing.Match
+	compromise, expiry := []incident.Verdict{incident.Compromise}, []incident.Verdict{incident.Expiry}
+	all := routing.Route{Name: "all", Type: routing.SQS, Target: "q"}
+	known := incident.Suppression{Cause: incident.ClockSkew, Until: noon().Add(time.Hour), Reason: "known", Author: "platform"}
+	for name, test := range map[string]struct {
+		rules routing.Rules
+		want  string // lines
+	}{
+		"nothing wrong": {routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{known}}, ""},
+		"no route":      {routing.Rules{}, "routes: there is no route: nobody hears of anything, unless an address is given when deploying or somebody subscribes to the topics"},
+		"a cause of another verdict": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Verdicts: compromise, Causes: []incident.Cause{incident.ClockSkew}}}}},
+			"routes[1].match: route a: nothing reaches it: cause clock_skew belongs to the verdict misconfiguration, not to compromise",
+		},
+		"a planned change that is grave": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Verdicts: []incident.Verdict{incident.PlannedChange}, Severity: incident.Medium}}}},
+			"routes[1].match: route a: nothing reaches it: no finding with verdict planned_change is ever medium",
+		},
+		"and one that is not": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Verdicts: []incident.Verdict{incident.PlannedChange}, Severity: incident.Low}}}}, ""},
+		"the rest of everything": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "rest", Otherwise: true}}},
+			"routes[1].otherwise: route rest: nothing reaches it: the route all takes everything that it would",
+		},
+		"the rest of what may be delayed": {routing.Rules{Routes: []routing.Route{{Name: "late", After: time.Hour}, {Name: "rest", Otherwise: true}}}, ""},
+		"grave findings of nobody": {
+			routing.Rules{Routes: []routing.Route{{Name: "a", Match: m{Verdicts: []incident.Verdict{incident.Compromise, incident.Misconfiguration}}}, {Name: "late", After: time.Hour}, {Name: "critical", Target: "c", Match: m{Severity: incident.Critical}}}},
+			"routes: no route hears at once of a finding with verdict inconclusive and severity high\nroutes: no route hears at once of a finding with verdict expiry and severity high",
+		},
+		"an owner of nothing": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Owners: []string{"paymets"}}}}, Owners: []routing.Owner{{Name: "payments", Subjects: []string{"p*"}}}},
+			"routes[1].match.owner: route a: owners names nobody paymets",
+		},
+		"one receiver twice":    {routing.Rules{Routes: []routing.Route{all, {Name: "twin", Type: routing.SQS, Target: "q", Match: m{Verdicts: expiry}}}}, "routes[1].target: route twin: the route all (routes[0]) has the same receiver, which hears what both take twice"},
+		"one receiver for each": {routing.Rules{Routes: []routing.Route{{Name: "e", Target: "q", Match: m{Verdicts: expiry}}, {Name: "c", Target: "q", Match: m{Causes: []incident.Cause{incident.TrustOpened}}}, all}}, ""},
+		"quiet hours of what is urgent": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Severity: incident.High}, Quiet: []routing.Hours{{Until: time.Hour}}, Urgent: incident.High}}},
+			"routes[1].quiet_hours: route a: everything that it takes is urgent, so it is never quiet",
+		},
+		"quiet hours for ever": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Quiet: []routing.Hours{{Until: 12 * time.Hour}, {From: 12 * time.Hour, Until: 24 * time.Hour}}, Urgent: incident.High}}},
+			"! routes[1].quiet_hours: route a: its quiet hours never end",
+		},
+		"mails every few minutes": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Type: routing.Email, Repeat: 5 * time.Minute}}}, "routes[1].repeat: route a: mails every 5m are mails that nobody reads"},
+		"suppressions": {
+			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Subject: "a", Until: noon(), Author: "x"}, {Cause: incident.TrustOpened, Until: noon().Add(1), Author: "x"}, {Subject: "b", Until: noon().Add(1)}}},
+			"suppressions[0].until: the suppression ended on 2026-03-04T12:00:00Z; what it covered is told again\n" +
+				"suppressions[1].cause: it covers nothing: a compromise is suppressed by name alone; add verdict: compromise if that is meant\n" +
+				"suppressions[2]: nobody is named as its author, to be asked when it ends",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, i := range test.rules.Lint(noon()) {
+				line := i.Path + ": " + i.Message
+				if i.Fatal {
+					line = "! " + line
+				}
+				got = append(got, line)
+			}
+			if d := cmp.Diff(test.want, strings.Join(got, "\n")); d != "" {
+				t.Errorf("Lint() (-want +got):\n%s", d)
+			}
+		})
+	}
+}
