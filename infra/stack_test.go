@@ -49,6 +49,7 @@ var deployments = map[string]func(*testing.T) map[string]template{
 	"smallest":     once(smallest),
 	"everything":   once(everything),
 	"organization": once(organization),
+	"timed":        once(map[string]any{prefix + "config": "testdata/timed.yaml", prefix + "operators": "oncall@example.com"}),
 	"China":        once(map[string]any{prefix + "partition": "aws-cn", prefix + "regions": "cn-northwest-1", prefix + "email": "soc@example.com", prefix + "trail": "create"}),
 	"GovCloud":     once(map[string]any{prefix + "partition": "aws-us-gov", prefix + "regions": "us-gov-east-1", prefix + "email": "soc@example.com", prefix + "keys": "own"}),
 }
@@ -365,7 +366,7 @@ func TestDataStaysOnlyIfWanted(t *testing.T) {
 func TestEnvironmentIsWhatConfigNames(t *testing.T) {
 	names := envNames(t)
 	set := map[string]bool{}
-	for _, s := range deployments["everything"](t) {
+	for _, s := range []template{deployments["everything"](t)["tv"], deployments["timed"](t)["trailverdict"]} {
 		for id, r := range s.of("AWS::Lambda::Function") {
 			env, _ := r.Properties["Environment"].(map[string]any)
 			for name := range env["Variables"].(map[string]any) {
@@ -517,7 +518,6 @@ func TestRoutesBecomeSubscriptions(t *testing.T) {
 		"RoutePlatformTeam": {"Mail", "email", "platform@example.com", nil, map[string]any{"verdict": []any{"expiry", "misconfiguration"}, "account": []any{"111122223333", "444455556666"}}},
 		"RoutePager":        {"Findings", "https", "https://pager.example.com/v1/events", nil, map[string]any{"severity": []any{"critical"}}},
 		"RouteTicket":       {"Findings", "lambda", "arn:aws:lambda:us-east-1:111122223333:function:ticket", nil, nil},
-		"RoutePaymentsMail": {"ToPaymentsMail", "email", "payments@example.com", nil, nil},
 		"OperationsTo1":     {"Operations", "email", "oncall@example.com", nil, nil},
 	} {
 		p := s.resources[id].Properties
@@ -532,13 +532,43 @@ func TestRoutesBecomeSubscriptions(t *testing.T) {
 			t.Errorf("%s filters by %v", id, p["FilterPolicyScope"])
 		}
 	}
-	for _, id := range []string{"RouteChat", "RoutePaymentsChat"} {
-		if _, there := s.resources[id]; there {
-			t.Error("a chat configuration is subscribed, which only it can do itself")
-		}
+	if _, there := s.resources["RouteChat"]; there {
+		t.Error("a chat configuration is subscribed, which only it can do itself")
 	}
 	if p := s.resources["RouteTicketPermission"]; p.Type != "AWS::Lambda::Permission" {
 		t.Error("the topic may not start the function of the route ticket")
+	}
+}
+
+// Routes that no filter can serve have topics of their own, which notify may
+// publish to and finds in its environment, and a schedule that looks at the clock.
+// Without such routes there is none of it.
+func TestRoutesThatNotifyDecidesAboutHaveTopics(t *testing.T) {
+	s := deployments["timed"](t)["trailverdict"]
+	mail := s.resources["RoutePaymentsMail"].Properties
+	if topic, _ := json.Marshal(mail["TopicArn"]); !strings.Contains(string(topic), `"ToPaymentsMail`) || mail["FilterPolicy"] != nil {
+		t.Errorf("the route payments-mail is subscribed as %v", mail)
+	}
+	soc := asObject(s.resources["RouteSoc"].Properties["FilterPolicy"])
+	if d := cmp.Diff(map[string]any{"verdict": []any{"compromise"}, "owner": []any{"payments"}}, soc); d != "" {
+		t.Errorf("the route soc has another filter (-want +got):\n%s", d)
+	}
+	for _, want := range []string{`"payments-mail="`, `",chat="`, `"/index/by-due"`, `"ChatTopicArnChat":`} {
+		if !bytes.Contains(s.text, []byte(want)) {
+			t.Errorf("there is no %s", want)
+		}
+	}
+	ids := func(s template) (list []string) {
+		for id := range s.of("AWS::Scheduler::Schedule") {
+			list = append(list, id)
+		}
+		return list
+	}
+	if !slices.Contains(ids(s), "NotifySchedule") {
+		t.Error("nobody looks at the clock")
+	}
+	if without := deployments["everything"](t)["tv"]; slices.Contains(ids(without), "NotifySchedule") || bytes.Contains(without.text, []byte("TRAILVERDICT_ROUTE_TOPICS")) {
+		t.Error("somebody looks at the clock for nothing")
 	}
 }
 

@@ -18,11 +18,11 @@ import (
 	"github.com/trailverdict/trailverdict/internal/aws/eventbus"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/localaws/account"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/routing"
 	"github.com/trailverdict/trailverdict/internal/scenario"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
@@ -72,7 +72,7 @@ func (f *factory) stories(t *testing.T) {
 type factory struct {
 	bootstraps map[string]string
 	routes     []byte // the configuration's routes
-	match      map[string]config.Match
+	match      map[string]routing.Match
 	forwarder  []byte
 }
 
@@ -82,7 +82,7 @@ func built(t *testing.T) *factory {
 	t.Helper()
 	localaws.DynamoDB(t)
 	localaws.Messaging(t)
-	f := &factory{bootstraps: map[string]string{}, match: map[string]config.Match{}, forwarder: contents(t, deployment+"tv-eu-west-1.json")}
+	f := &factory{bootstraps: map[string]string{}, match: map[string]routing.Match{}, forwarder: contents(t, deployment+"tv-eu-west-1.json")}
 	for _, name := range functionNames {
 		f.bootstraps[name] = localaws.Build(t, "functions/"+name)
 	}
@@ -92,7 +92,7 @@ func built(t *testing.T) *factory {
 		t.Fatal(err)
 	}
 	for _, r := range c.Routes {
-		if r.Type != config.Chat { // a chat configuration subscribes itself
+		if r.Type != routing.Chat { // a chat configuration subscribes itself
 			f.match[subscriptionID(r.Name)] = r.Match
 		}
 	}
@@ -393,7 +393,7 @@ func named(list []heard) []string {
 }
 
 // takes reports whether a match takes a finding.
-func takes(t *testing.T, m config.Match, h heard) bool {
+func takes(t *testing.T, m routing.Match, h heard) bool {
 	t.Helper()
 	return (len(m.Verdicts) == 0 || slices.Contains(m.Verdicts, h.Verdict)) && (len(m.Causes) == 0 || slices.Contains(m.Causes, h.Cause)) &&
 		(len(m.Accounts) == 0 || slices.Contains(m.Accounts, h.Account)) && severityOf(t, h) >= m.Severity
@@ -413,7 +413,7 @@ func (p *play) stands(t *testing.T, told []heard, s *passage) {
 	for _, f := range p.findings() {
 		h, ok := last[f.ID]
 		delete(last, f.ID)
-		_, suppressed := detect.Suppressed(f, p.settings.Suppressions, p.asOf)
+		_, suppressed := routing.Suppressed(f, p.settings.Suppressions, p.asOf)
 		switch onlyReach := reached(f, told); {
 		case suppressed:
 		case !ok && f.Severity < incident.Low:
