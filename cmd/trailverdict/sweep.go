@@ -13,9 +13,9 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // sweep is a flag that takes the name of a threshold and values for it.
@@ -222,7 +222,7 @@ func (d *decision) step(found *replay.Findings, least float64, o replayOptions) 
 			return step{}, err
 		}
 		f := history[len(history)-1]
-		if _, suppressed := detect.Suppressed(f, d.settings.Suppressions, d.asOf); suppressed || f.Severity < o.minSeverity.Severity || f.Confidence < least {
+		if _, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf); suppressed || f.Severity < o.minSeverity.Severity || f.Confidence < least {
 			continue
 		}
 		s.alerts++

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // Alerting says which findings would be told to somebody.
@@ -24,7 +24,7 @@ func (a Alerting) alerts(f *incident.Finding) bool {
 	if f == nil || f.Severity < a.MinSeverity {
 		return false
 	}
-	_, suppressed := detect.Suppressed(*f, a.Suppressions, a.AsOf)
+	_, suppressed := routing.Suppressed(*f, a.Suppressions, a.AsOf)
 	return !suppressed
 }
 
