@@ -244,7 +244,7 @@ func (d *decoder) pastValue(q *quick, b []byte, i int, m *member) int {
 		return q.compound(b, i, m)
 	}
 	if m.misses < 16 {
-		if last := m.text[m.name:]; bytes.HasPrefix(b[i:], last) {
+		if last := m.text[m.name:]; len(last) > 0 && bytes.HasPrefix(b[i:], last) {
 			if end := i + len(last); end < len(b) && (b[end] == ',' || b[end] == '}') {
 				if m.misses > 0 {
 					m.misses--

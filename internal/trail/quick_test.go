@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
@@ -33,16 +32,6 @@ func checkQuick(t interface {
 	var want, got collected
 	wantStats, wantErr := Decode(bytes.NewReader(b), "test", &want, thoroughly)
 	gotStats, gotErr := Decode(bytes.NewReader(b), "test", &got)
-	var known Memory
-	for range 2 { // as the second stream of those that begin alike
-		var again collected
-		if stats, err := Decode(bytes.NewReader(b), "test", &again, Remember(&known)); err != nil || stats.Uses != gotStats.Uses {
-			t.Errorf("decoded again: %v, %+v", err, stats)
-		}
-		if !reflect.DeepEqual(got, again) {
-			t.Errorf("decoded again (-first +again):\n%s", gocmp.Diff(got, again, gocmp.AllowUnexported(collected{}), cmpopts.EquateEmpty()))
-		}
-	}
 	if wantErr != nil || gotErr != nil {
 		t.Errorf("Decode() = %v and %v", wantErr, gotErr)
 	}
@@ -58,6 +47,18 @@ func checkQuick(t interface {
 	differ("uses", joined(want.uses), joined(got.uses))
 	differ("counts", wantStats, counts)
 	return gotStats
+}
+
+// checkRemembered decodes b with what was learnt from it before.
+func checkRemembered(t *testing.T, b []byte) {
+	t.Helper()
+	var known Memory
+	var first, again collected
+	before, _ := Decode(bytes.NewReader(b), "test", &first, Remember(&known))
+	after, _ := Decode(bytes.NewReader(b), "test", &again, Remember(&known))
+	if !reflect.DeepEqual(before, after) || !reflect.DeepEqual(first, again) {
+		t.Errorf("decoded again (-first +again):\n%s", gocmp.Diff(first, again, gocmp.AllowUnexported(collected{})))
+	}
 }
 
 func joined(uses []incident.Use) map[string]incident.Use {
@@ -143,6 +144,9 @@ var quirks = []struct{ name, from, to string }{
 	{"an escape that is none", `TLSv1.3`, `TLSv1.\x3`},
 	{"an escaped quote", `TLSv1.3`, `TLSv1.3\"`},
 	{"invalid UTF-8", `TLSv1.3`, "TLSv1.3\xff"},
+	{"no value before a comma", `{"keyId":`, `,"x":{"keyId":`},
+	{"no value before the end", `{"tlsVersion":`, `},"x":{"tlsVersion":`},
+	{"no value for a text", `"us-east-1"`, ``},
 	{"a missing comma", `,"awsRegion"`, `"awsRegion"`},
 	{"a trailing comma", `"}}`, `"},}`},
 	{"a wrong closer", `]}`, `}}`},
@@ -169,6 +173,7 @@ func TestTheQuickWayReadsTheSame(t *testing.T) {
 	for name, wrap := range forms {
 		t.Run(name, func(t *testing.T) {
 			stats := checkQuick(t, []byte(wrap(alikes()...)))
+			checkRemembered(t, []byte(wrap(alikes()...)))
 			if stats.Uses == 0 || stats.Signals == 0 || stats.Irrelevant == 0 {
 				t.Errorf("counts %+v, want some of everything", stats)
 			}
@@ -186,7 +191,7 @@ func TestTheQuickWayReadsTheSame(t *testing.T) {
 				changed++
 				for _, wrap := range forms {
 					checkQuick(t, []byte(wrap(all[0], odd, all[1], odd, all[5], all[10])))
-					checkQuick(t, []byte(wrap(odd, all[0], odd)))
+					checkRemembered(t, []byte(wrap(odd, all[0], odd)))
 				}
 			}
 			if changed == 0 {
@@ -250,7 +255,7 @@ func TestTheQuickWayReadsEveryRecordingTheSame(t *testing.T) {
 				n++
 				t.Run(path, func(t *testing.T) {
 					checkQuick(t, s)
-					checkQuick(t, append(bytes.Clone(s), s...)) // all of it known
+					checkRemembered(t, s)
 				})
 			}
 			return nil
