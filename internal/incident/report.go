@@ -94,6 +94,8 @@ type Report struct {
 	New     []int
 	Gone    []Anomaly
 	Changed []Change
+	// Suppressions says in words which of them are over, or cover nothing.
+	Suppressions []string
 	// BlindSpots says in words what these events cannot show.
 	BlindSpots []string
 }

@@ -159,11 +159,22 @@ func ReportText(w io.Writer, r incident.Report) error {
 		t.about(a, r.To)
 	}
 	t.verdicts(r.Findings)
+	t.suppressions(r.Suppressions)
 	t.blindSpots(r.BlindSpots)
 	if _, err := io.WriteString(w, t.String()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// suppressions lists those that somebody has to look at.
+func (t *text) suppressions(list []string) {
+	if len(list) > 0 {
+		t.WriteString("\nSuppressions to look at\n")
+	}
+	for _, s := range list {
+		t.paragraph("  - ", s)
+	}
 }
 
 // Period is the time that a report is about.

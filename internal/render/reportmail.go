@@ -148,6 +148,12 @@ func (m *mail) counts(findings []incident.Finding) {
 
 // page says where the page is. An address is not broken, whatever its length.
 func (m *mail) page(r incident.Report, n ReportNote) {
+	for i, s := range r.Suppressions {
+		if i == 0 {
+			m.section("Suppressions to look at")
+		}
+		m.paragraph("- ", s)
+	}
 	m.section("The report")
 	if spots := len(r.BlindSpots); spots > 0 {
 		m.paragraph("", fmt.Sprintf("It has plots and fixes, and says what could not be seen (%d).", spots))

@@ -77,6 +77,7 @@ func Make(in Input) incident.Report {
 	r.Anomalies = now.anomalies
 	r.Series = now.series()
 	r.Findings = endedAfter(in.From, in.Findings)
+	r.Suppressions = staleSuppressions(in)
 	return r
 }
 

@@ -68,6 +68,8 @@ type page struct {
 	Undrawn    string
 	Verdicts   []verdictRow
 	BlindSpots []string
+	// Suppressions are those that somebody has to look at.
+	Suppressions []string
 }
 
 type tile struct {
@@ -129,6 +131,9 @@ func reportOf(r incident.Report) (page, error) {
 	}
 	p.Changes = changesOf(r, anchors)
 	p.Verdicts = verdictRows(r.Findings)
+	for _, s := range r.Suppressions {
+		p.Suppressions = append(p.Suppressions, render.OneLine(s))
+	}
 	for _, s := range r.BlindSpots {
 		p.BlindSpots = append(p.BlindSpots, render.OneLine(s))
 	}

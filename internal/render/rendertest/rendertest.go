@@ -54,11 +54,12 @@ func Odd() incident.Report {
 			{Subject: payments, Failures: append(slices.Clone(beats), at(4, 21)), Issuances: beats[1:], Beats: everyHour(12)},
 			{Subject: batch, Failures: slices.Repeat([]time.Time{at(3, 0)}, 40)},
 		},
-		Findings:   []incident.Finding{trustOpened(), refreshBug()},
-		New:        []int{4},
-		Changed:    []incident.Change{{Index: 3, Trend: incident.Worse, Words: "every 1h instead of every 2h"}, {Index: 1, Trend: incident.Better, Words: "none came since"}},
-		Gone:       []incident.Anomaly{{Kind: incident.RefreshBugAnomaly, Subject: batch}},
-		BlindSpots: []string{"No IAM events were seen."},
+		Findings:     []incident.Finding{trustOpened(), refreshBug()},
+		New:          []int{4},
+		Changed:      []incident.Change{{Index: 3, Trend: incident.Worse, Words: "every 1h instead of every 2h"}, {Index: 1, Trend: incident.Better, Words: "none came since"}},
+		Gone:         []incident.Anomaly{{Kind: incident.RefreshBugAnomaly, Subject: batch}},
+		Suppressions: []string{"The suppression of cause clock_skew (a reason) ended on 2026-03-01, and covers nothing any more: remove it."},
+		BlindSpots:   []string{"No IAM events were seen."},
 	}
 	r.Series[1].Weekly[time.Wednesday] = [24]int{1, 1, 1, 1, 2, 1, 1, 1, 1}
 	r.Series[2].Weekly[time.Wednesday][3] = 4
@@ -105,6 +106,7 @@ func Hostile() incident.Report {
 	f.Subject.Name, f.Subject.ARN, f.Summary = evil, evil, evil
 	r.Findings = r.Findings[:1]
 	r.BlindSpots = []string{evil}
+	r.Suppressions = []string{evil}
 	return r
 }
 

@@ -1,0 +1,37 @@
+package report
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
+)
+
+func TestStaleSuppressionsAreNamed(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	later := now.Add(time.Hour)
+	skew := incident.Finding{Verdict: incident.Misconfiguration, Cause: incident.ClockSkew, Subject: incident.Subject{Principal: incident.Principal{Type: incident.Role, Name: "gateway"}}}
+	theft := incident.Finding{Verdict: incident.Compromise, Cause: incident.TrustOpened, Subject: skew.Subject}
+	in := Input{AsOf: now, Findings: []incident.Finding{skew, theft}, Settings: incident.Settings{Suppressions: []incident.Suppression{
+		{Cause: incident.ClockSkew, Until: later, Reason: "in use", Author: "a"},
+		{Cause: incident.ClockSkew, Until: now, Reason: "over", Author: "b"},
+		{Subject: "sandbox", Until: now, Reason: "over and done"},
+		{Verdict: incident.Expiry, Subject: "gateway", Until: later, Reason: "no use", Author: "c"},
+		{Cause: incident.TrustOpened, Until: later, Reason: "no compromise by cause alone", Author: "d"},
+	}}}
+	want := []string{
+		"The suppression of cause clock_skew (over, b) ended on 2026-03-04, and findings that it covered are told again: 1 of these.",
+		"The suppression of subject sandbox (no compromise) (over and done) ended on 2026-03-04, and covers nothing any more: remove it.",
+		"The suppression of verdict expiry, subject gateway (no use, c) covers none of the findings of these events: is it still needed?",
+		"The suppression of cause trust_opened (no compromise by cause alone, d) covers none of the findings of these events: is it still needed?",
+	}
+	if d := cmp.Diff(want, staleSuppressions(in)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	in.Settings.Suppressions = in.Settings.Suppressions[:1]
+	if got := staleSuppressions(in); len(got) > 0 {
+		t.Errorf("a suppression in use is stale: %q", got)
+	}
+}
