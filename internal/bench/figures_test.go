@@ -67,7 +67,7 @@ func TestFigures(t *testing.T) {
 	for _, part := range []struct {
 		name    string
 		measure func(*testing.T, *table)
-	}{{"live", live}, {"files", files}, {"writes", writes}, {"reports", reports}, {"programs", programs}} {
+	}{{"live", live}, {"files", files}, {"whole", whole}, {"growth", growth}, {"writes", writes}, {"reports", reports}, {"programs", programs}} {
 		t.Run(part.name, func(t *testing.T) { part.measure(t, &out) })
 	}
 	fmt.Println(out.String())

@@ -24,6 +24,9 @@ type Neighbourhood struct {
 	// Full is set where the evidence was more than allowed. It then lacks what
 	// was furthest away.
 	Full bool
+	// Crowded is set where what was left out is not far away at all, but under the
+	// nodes themselves and the other names of who is concerned.
+	Crowded bool
 }
 
 // NeighbourhoodOf gathers what bears on whoever is concerned by what is filed
@@ -58,14 +61,15 @@ func NeighbourhoodOf(ctx context.Context, s Historian, nodes []string, items int
 		slices.Sort(next)
 		_, err = n.enter(ctx, slices.Compact(next))
 	}
-	return Neighbourhood{slices.Sorted(maps.Keys(n.about)), g.evidence(), g.full}, err
+	return Neighbourhood{slices.Sorted(maps.Keys(n.about)), g.evidence(), g.full, n.crowded}, err
 }
 
 // neighbours is a gathering about subjects whose nodes are the core.
 type neighbours struct {
 	*gathering
-	core  map[string]bool
-	about map[string]incident.Principal
+	core    map[string]bool
+	about   map[string]incident.Principal
+	crowded bool
 }
 
 // enter reads nodes and what bears on the signals that are filed there first of
@@ -96,6 +100,7 @@ func (n *neighbours) enter(ctx context.Context, nodes []string) (own []incident.
 			return nil, err
 		}
 	}
+	n.crowded = n.crowded || n.full
 	return own, n.callers(ctx, context)
 }
 

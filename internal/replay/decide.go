@@ -81,7 +81,7 @@ type decider struct {
 // less often.
 const (
 	nodesAtOnce = 64
-	itemsAtOnce = 2000
+	itemsAtOnce = 3000
 )
 
 // neighbourhoods decides about node after node.
@@ -93,7 +93,7 @@ func (d *decider) neighbourhoods(ctx context.Context, workers int) error {
 	for range max(1, workers) {
 		wg.Go(func() {
 			for nodes := range jobs {
-				if err := d.about(ctx, nodes); err != nil {
+				if err := d.about(ctx, nodes, false); err != nil {
 					cancel(err)
 				}
 			}
@@ -118,16 +118,17 @@ func (d *decider) neighbourhoods(ctx context.Context, workers int) error {
 	return nil
 }
 
-// about decides about the neighbourhood of some nodes, or of half of them after
-// the other if that is too large.
-func (d *decider) about(ctx context.Context, nodes []string) error {
+// about decides about the neighbourhood of some nodes. If that is too large it is
+// halved once, and again as long as what is left out is their own. More would not
+// help much: who hangs together with many does so alone, too.
+func (d *decider) about(ctx context.Context, nodes []string, halved bool) error {
 	n, err := detect.NeighbourhoodOf(ctx, d.nodes, nodes, d.limits.Items)
 	switch {
 	case err != nil:
 		return err
-	case n.Full && len(nodes) > 1:
+	case len(nodes) > 1 && (n.Crowded || n.Full && !halved):
 		half := len(nodes) / 2
-		return errors.Join(d.about(ctx, nodes[:half]), d.about(ctx, nodes[half:]))
+		return errors.Join(d.about(ctx, nodes[:half], true), d.about(ctx, nodes[half:], true))
 	}
 	return d.decide(n)
 }

@@ -73,7 +73,7 @@ func resumed(t *testing.T, path string, inputs []replay.Input) string {
 }
 
 func TestAReplayGoesOnWhereItWas(t *testing.T) {
-	parts := scattered(random(), strings.SplitAfter(string(everything(t)), "\n"))
+	parts := scattered(random(), strings.SplitAfter(string(everything(t, 8)), "\n"))
 	parts[3] = append(parts[3], "{broken\n"...)
 	var opened atomic.Int64
 	want := resumed(t, filepath.Join(t.TempDir(), "journal"), objects(&opened, -1, parts...))

@@ -31,11 +31,14 @@ type Limits struct {
 	// Buffer is how many bytes of evidence are held before they are written to
 	// temporary files.
 	Buffer int
+	// Recent is how many uses are held before they are encoded. Most are met again
+	// and again.
+	Recent int
 }
 
 // DefaultLimits are those of the command line.
 func DefaultLimits() Limits {
-	return Limits{Items: 10_000, SignalsPerKind: 4000, UsesPerNode: 4000, Buffer: 6 << 20}
+	return Limits{Items: 6000, SignalsPerKind: 3000, UsesPerNode: 3000, Buffer: 6 << 20, Recent: 10_000}
 }
 
 // Recording is the evidence of a recording, of any size, in bounded memory. Take
@@ -46,9 +49,10 @@ type Recording struct {
 	limits Limits
 
 	mu      sync.Mutex
-	signals sorter // every version of every event once
-	uses    sorter // joined
-	dropped int    // signals that were there already
+	signals sorter                  // every version of every event once
+	uses    sorter                  // joined
+	recent  map[string]incident.Use // those of uses that are not encoded yet, by key
+	dropped int                     // signals that were there already
 
 	together correlate.Evidence // everything, where it is little
 	nodes    *nodeFile          // nil where it is
@@ -56,7 +60,7 @@ type Recording struct {
 
 // NewRecording returns an empty recording.
 func NewRecording(limits Limits) *Recording {
-	r := &Recording{limits: limits}
+	r := &Recording{limits: limits, recent: map[string]incident.Use{}}
 	r.signals = sorter{limit: limits.Buffer, join: func(_, a, _ []byte) []byte {
 		r.dropped++
 		return a
@@ -81,9 +85,9 @@ func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []
 	for i := range signals {
 		events[i] = eventKey(&signals[i])
 	}
-	joined := make([][2][]byte, len(uses))
+	keys := make([]string, len(uses))
 	for i := range uses {
-		joined[i] = [2][]byte{[]byte(uses[i].Key()), filing.EncodeUse(uses[i])}
+		keys[i] = uses[i].Key()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,12 +96,28 @@ func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []
 			return store.Outcome{}, err
 		}
 	}
-	for _, u := range joined {
-		if err := r.uses.add(u[0], u[1]); err != nil {
-			return store.Outcome{}, err
+	for i, u := range uses {
+		if have, ok := r.recent[keys[i]]; ok {
+			u = have.Join(u)
+		} else if len(r.recent) >= r.limits.Recent {
+			if err := r.encodeUses(); err != nil {
+				return store.Outcome{}, err
+			}
 		}
+		r.recent[keys[i]] = u
 	}
 	return store.Outcome{}, nil
+}
+
+// encodeUses makes room for other recent ones.
+func (r *Recording) encodeUses() error {
+	for key, u := range r.recent {
+		if err := r.uses.add([]byte(key), filing.EncodeUse(u)); err != nil {
+			return err
+		}
+	}
+	clear(r.recent)
+	return nil
 }
 
 // eventKey is a version of an event: its account and id, and the whole signal.
@@ -123,6 +143,9 @@ func splitEvent(key []byte) (event, signal []byte) {
 // Seal ends the recording, and returns how many of its signals were there
 // several times.
 func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
+	if err := r.encodeUses(); err != nil {
+		return store.Outcome{}, err
+	}
 	items, conflicts, err := r.count(ctx)
 	if err != nil {
 		return store.Outcome{}, err
@@ -291,6 +314,7 @@ func (r *Recording) fileUses(ctx context.Context, filed *sorter) error {
 
 // release frees what is needed to read a recording alone.
 func (r *Recording) release() {
+	r.recent = map[string]incident.Use{}
 	r.signals.close()
 	r.uses.close()
 }
