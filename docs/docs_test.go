@@ -95,6 +95,7 @@ var purposes = []part{
 	{trail.Issuance, "Credentials being issued"},
 	{trail.Failure, "Failing credentials, in CloudTrail"},
 	{trail.Client, "Failing credentials, reported by clients"},
+	{trail.Canary, "Tests of the way to an alert"},
 	{trail.LogLine, "Lines of CloudWatch Logs"},
 	{trail.Intake, "What was found in them, on its way to the detector"},
 	{trail.Refusal, "Denied calls"},

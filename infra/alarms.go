@@ -43,6 +43,21 @@ func silenceAlarm(h *home) alarm {
 	}
 }
 
+// canaryAlarm sees that canaries are sent and do not come out. What findings
+// come out in their place show as well that the way is open. SNS counts by itself
+// what is published, so no metric of ours is needed, which would cost more.
+func canaryAlarm(h *home) alarm {
+	a := alarm{
+		id: "CanaryAlarm", description: "Canaries are sent and no test alert comes out: look at the queue of dead letters, and at the logs of detect and notify.",
+		namespace: "AWS/SNS", metric: "NumberOfMessagesPublished", dimension: "TopicName", of: *h.topics[findings].TopicName(),
+		statistic: "Sum", seconds: 86400, times: 1, below: true, missing: "breaching",
+	}
+	if h.o.canary == "hourly" {
+		a.seconds, a.times = 3600, 2
+	}
+	return a
+}
+
 // furtherAlarms tell earlier, and where.
 func furtherAlarms(h *home) []alarm {
 	list := []alarm{
@@ -74,6 +89,9 @@ func furtherAlarms(h *home) []alarm {
 
 func addAlarms(h *home) {
 	list := []alarm{silenceAlarm(h)}
+	if canaryRates[h.o.canary] != "" {
+		list = append(list, canaryAlarm(h))
+	}
 	if h.o.allAlarms {
 		list = append(list, furtherAlarms(h)...)
 	}

@@ -51,5 +51,6 @@ func addOutputs(h *home) {
 	}
 	output("OperationsTopicArn", "Alarms about the detector itself", h.topics[operations].TopicArn())
 	output("ReportsBucket", "Interval reports", h.reports.BucketName())
+	output("TableName", "Evidence and findings; trailverdict canary looks there", h.table.TableName())
 	output("DeadLettersUrl", "What could not be handled", h.dead.QueueUrl())
 }

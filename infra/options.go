@@ -38,6 +38,7 @@ type options struct {
 	ownKeys         bool // customer-managed keys in place of AWS's own
 	allAlarms       bool
 	dashboard       bool
+	canary          string // how often test alerts are sent: off, hourly or daily
 	metrics         bool
 	keepData        bool // on uninstalling
 	reserve         bool // concurrency, so that a flood cannot starve the account's other functions
@@ -72,6 +73,7 @@ func readOptions(context map[string]any) (options, error) {
 		ownKeys:         r.oneOf("keys", "aws", "own") == "own",
 		allAlarms:       r.oneOf("alarms", "essential", "all") == "all",
 		dashboard:       r.oneOf("dashboard", "off", "on") == "on",
+		canary:          r.oneOf("canary", "off", "hourly", "daily"),
 		metrics:         r.oneOf("metrics", "off", "on") == "on",
 		keepData:        r.oneOf("data", "delete", "keep") == "keep",
 		reserve:         r.oneOf("reserved-concurrency", "on", "off") == "on",

@@ -115,7 +115,7 @@ func TestTrailSeesEverything(t *testing.T) {
 func TestAlarmsSeeEachKindOfTrouble(t *testing.T) {
 	for name, want := range map[string][]string{
 		"smallest":   {"ApproximateNumberOfMessagesVisible", "MatchedEvents"},
-		"everything": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Errors", "IteratorAge", "MatchedEvents", "Throttles"},
+		"everything": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Errors", "IteratorAge", "MatchedEvents", "NumberOfMessagesPublished", "Throttles"},
 	} {
 		seen, dashboards := map[string]bool{}, 0
 		for _, s := range deployments[name](t) {

@@ -33,7 +33,7 @@ var everything = map[string]any{
 	prefix + "config": "testdata/routes.yaml", prefix + "operators": "oncall@example.com",
 	prefix + "soc-bus":    "arn:aws:events:us-east-1:999988887777:event-bus/findings",
 	prefix + "log-groups": "/aws/lambda/invoice-mailer,/codebuild/site-preview,/fx/feed,/ecs/notifier", prefix + "trail": "create", prefix + "keys": "own",
-	prefix + "alarms": "all", prefix + "dashboard": "on", prefix + "metrics": "on", prefix + "data": "keep", prefix + "log-days": "90",
+	prefix + "alarms": "all", prefix + "dashboard": "on", prefix + "canary": "hourly", prefix + "metrics": "on", prefix + "data": "keep", prefix + "log-days": "90",
 	prefix + "implicit-denials": "on",
 }
 

@@ -78,7 +78,8 @@ func (p *program) command() *cobra.Command {
 says of each incident whether it is a compromise, an expiry, a misconfiguration,
 a planned change, or inconclusive, with the evidence for and against.
 
-It needs no AWS account and sends nothing anywhere; doctor alone reads from one.`,
+It needs no AWS account and sends nothing anywhere; doctor and canary alone
+speak with one.`,
 		Example: `  trailverdict demo                          # see it decide about recorded stories
   trailverdict replay logs/                  # a folder of CloudTrail log files
   aws cloudtrail lookup-events | trailverdict replay -`,
@@ -93,7 +94,7 @@ It needs no AWS account and sends nothing anywhere; doctor alone reads from one.
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
 	root.AddCommand(
 		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
-		p.costCommand(), p.doctorCommand(), p.versionCommand(),
+		p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/trailverdict/trailverdict/internal/aws/canary"
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
 	"github.com/trailverdict/trailverdict/internal/config"
@@ -47,14 +48,15 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	log, meter := telemetry.New(os.Stdout, telemetry.Options{
 		Function: "detect", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
 	})
-	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
+	client := dynamo.NewClient(aws, getenv)
+	table := dynamo.New(client, env.Table, store.LiveLimits(), nil)
 	live := detect.NewLive(table, table, cfg.Settings)
 	live.Retention = store.LiveLimits().Retention
 	live.Decided = func(ctx context.Context, c detect.Case) {
 		telemetry.Decided(ctx, log, meter, c.Finding, c.SupersededBy)
 	}
 	return &detect.Handler{
-		Keeper:  live,
+		Keeper: live, Canaries: canary.New(client, env.Table),
 		Now:     time.Now,
 		Options: []trail.Option{trail.LogWriters(cfg.LogWriter)},
 		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, meter, r) },

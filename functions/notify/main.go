@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/trailverdict/trailverdict/internal/aws/book"
+	"github.com/trailverdict/trailverdict/internal/aws/canary"
+	"github.com/trailverdict/trailverdict/internal/aws/ddb"
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/aws/eventbus"
 	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
@@ -61,9 +63,15 @@ func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambd
 	return &notify.Handler{
 		Notifier: notify.NewNotifier(told, told, cases, cfg.Settings, cfg.Rules(), list...),
 		Case:     dynamo.StreamCase,
+		Canaries: canaries(client, env, sns.Findings(sns.NewClient(awsConfig, getenv), env.FindingsTopic)),
 		Now:      time.Now,
 		Observe:  func(ctx context.Context, r notify.Report) { observe(ctx, log, meter, r) },
 	}, nil
+}
+
+// canaries come out where findings do for machines.
+func canaries(client *ddb.Client, env config.Env, topic *sns.Topic) *notify.Canaries {
+	return &notify.Canaries{Read: canary.FromStream, Publish: topic.PublishCanary, Told: canary.New(client, env.Table).Told}
 }
 
 // channels are the ways of telling that the environment names, and those of routes
@@ -118,6 +126,10 @@ func observe(ctx context.Context, log *slog.Logger, meter *telemetry.Meter, r no
 		}
 		log.Log(ctx, level, "decided", telemetry.Incident(o.Case), slog.String("channel", o.Channel), slog.Any("reason", o.Reason),
 			slog.Int("revision", o.Revision), slog.Any("verdict", o.Verdict), slog.Any("cause", o.Cause), slog.String("severity", o.Severity.String()))
+	}
+	for _, c := range r.Canaries {
+		log.InfoContext(ctx, "told a canary", slog.String("canary", c.ID), slog.String("region", c.Region), slog.Float64("seconds", c.At.Sub(c.Sent).Seconds()))
+		meter.Since(telemetry.CanaryToAlert, c.Sent)
 	}
 	meter.Add(telemetry.EventsPoison, r.Poison)
 	meter.Add(telemetry.EventsFailed, r.Failed)

@@ -11,6 +11,8 @@ const (
 	TableExpiry = "expires"
 	// TableCases is what the partition keys of cases begin with, and no others.
 	TableCases = "case/"
+	// TableCanaries is what the partition keys of canaries begin with.
+	TableCanaries = "canary/"
 )
 
 // TableIndex is a sparse index: an item that lacks its partition key is not in

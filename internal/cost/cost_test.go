@@ -89,7 +89,7 @@ func TestOneMoreAlarmIsTooMuch(t *testing.T) {
 
 func TestChoicesCost(t *testing.T) {
 	plain, full := bill(t, defaults(t), DefaultUsage(1000)), bill(t, golden(t, "everything"), DefaultUsage(1000))
-	for price, want := range map[string]float64{"key": 2, "dashboard": 1, "metric": 27} {
+	for price, want := range map[string]float64{"key": 2, "dashboard": 1, "metric": 28} {
 		if got := quantity(full, price); got != want {
 			t.Errorf("everything has %g of %s, want %g", got, price, want)
 		}

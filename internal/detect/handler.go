@@ -23,6 +23,11 @@ type Keeper interface {
 	Handle(ctx context.Context, signals []incident.Signal, uses []incident.Use, now time.Time) error
 }
 
+// Canaries keeps canaries where whoever tells finds them.
+type Canaries interface {
+	Keep(ctx context.Context, c incident.Canary, now time.Time) error
+}
+
 // Report is what one invocation did, for logs and metrics.
 type Report struct {
 	Messages, Signals, Uses, Irrelevant, Poison int
@@ -41,6 +46,9 @@ type Report struct {
 type Handler struct {
 	Keeper Keeper
 	Now    func() time.Time
+	// Canaries takes in events that try the way to an alert; nil passes over
+	// them.
+	Canaries Canaries
 	// Options tell the decoder what events do not say of themselves.
 	Options []trail.Option
 	// Observe is told about each invocation; nil is allowed.
@@ -81,11 +89,19 @@ func (h *Handler) observer() *observed {
 		got = &observed{}
 		got.decoder = trail.NewDecoder("", got, h.Options...)
 	}
-	got.signals, got.uses = nil, nil // the keeper may have kept them
+	got.signals, got.uses, got.canaries = nil, nil, nil // the keeper may have kept them
 	return got
 }
 
 func (h *Handler) keep(ctx context.Context, got *observed) error {
+	for _, c := range got.canaries {
+		if h.Canaries == nil {
+			break
+		}
+		if err := h.Canaries.Keep(ctx, c, h.Now()); err != nil {
+			return err
+		}
+	}
 	if len(got.signals)+len(got.uses) == 0 {
 		return nil
 	}
@@ -158,9 +174,12 @@ type observed struct {
 	uses    []incident.Use
 	skipped []trail.Skip
 	decoder *trail.Decoder
+
+	canaries []incident.Canary
 }
 
 func (o *observed) Signal(s incident.Signal) { o.signals = append(o.signals, s) }
+func (o *observed) Canary(c incident.Canary) { o.canaries = append(o.canaries, c) }
 func (o *observed) Use(u incident.Use)       { o.uses = append(o.uses, u) }
 func (o *observed) Skipped(s trail.Skip)     { o.skipped = append(o.skipped, s) }
 

@@ -22,6 +22,7 @@ type Report struct {
 	// Due counts cases that were looked at because time passed.
 	Due      int
 	Outcomes []Outcome
+	Canaries []ToldCanary
 	Err      error
 }
 
@@ -42,6 +43,8 @@ type Handler struct {
 	// record is about a case.
 	Case func(newImage []byte) (c detect.Case, ok bool, err error)
 	Now  func() time.Time
+	// Canaries are told as tests; nil lets them pass.
+	Canaries *Canaries
 	// Observe is told about each invocation; nil is allowed.
 	Observe func(context.Context, Report)
 }
@@ -86,6 +89,13 @@ func (h *Handler) batch(ctx context.Context, payload []byte, r *Report) ([]byte,
 	out, failed := failures{Items: []failure{}}, map[string]bool{}
 	until, bounded := ctx.Deadline()
 	for _, rec := range list {
+		if is, err := h.canary(ctx, rec.image, r); is {
+			if r.Err = errors.Join(r.Err, err); err != nil {
+				r.Failed++
+				out.Items = append(out.Items, failure{rec.sequence})
+			}
+			continue
+		}
 		c, ok, err := h.Case(rec.image)
 		switch {
 		case err != nil:

@@ -14,7 +14,7 @@ func drafts(catalogue []trail.Entry) []draft {
 	all = append(all,
 		signIns(catalogue), refusedCredentials(catalogue),
 		explicitDenials(catalogue), otherDenials(catalogue),
-		clientFailures(catalogue), threats(catalogue), exposedKeys(catalogue),
+		clientFailures(catalogue), canaries(catalogue), threats(catalogue), exposedKeys(catalogue),
 	)
 	return all
 }
@@ -150,6 +150,15 @@ func clientFailures(catalogue []trail.Entry) draft {
 	}, codes(catalogue, trail.Client), func(values []string) object {
 		return object{"source": list{source}, "detail-type": list{name}, "detail": object{"errorCode": values}}
 	}}
+}
+
+// canaries go by the queue, which most events do.
+func canaries(catalogue []trail.Entry) draft {
+	source, name := one(catalogue, trail.Canary)
+	return draft{Rule{
+		Name: "Canaries", Purpose: trail.Canary, Everywhere: true,
+		Description: "Harmless events that try the way to an alert.",
+	}, nil, func([]string) object { return object{"source": list{source}, "detail-type": list{name}} }}
 }
 
 // one is where the only entry of a purpose comes from.

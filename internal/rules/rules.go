@@ -9,8 +9,8 @@
 // successful calls, which tell a principal's usual networks, are far too many to
 // be delivered; the detector asks for them when it needs them.
 //
-// Everything but the reports of clients is taken from sources that begin with
-// "aws." alone: no account can send such events itself.
+// Everything but the reports of clients, and canaries, is taken from sources that
+// begin with "aws." alone: no account can send such events itself.
 package rules
 
 import (

@@ -86,6 +86,9 @@ func wanted(e envelope, m meaning) string {
 		case "ConsoleLogin":
 			return "SignIns"
 		}
+		if e.Source == trail.CanarySource {
+			return "Canaries"
+		}
 		return ""
 	}
 	switch kind := m.signals[0].Kind; kind {
@@ -186,7 +189,7 @@ func barest(e trail.Entry) [][]byte {
 	case e.Purpose == trail.Health:
 		event["source"], event["detail-type"] = e.Source, "AWS Health Event"
 		event["detail"] = map[string]any{"eventTypeCode": e.Name}
-	case e.Purpose == trail.Client:
+	case e.Purpose == trail.Client, e.Purpose == trail.Canary:
 		event["source"], event["detail-type"] = e.Source, e.Name
 		detail = map[string]any{}
 		event["detail"] = detail
@@ -224,6 +227,7 @@ func TestQuietEventsPassNoRule(t *testing.T) {
 		"a made-up deletion":                `{"source":"custom.iam","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"iam.amazonaws.com","eventName":"DeleteRole"}}`,
 		"a made-up revocation":              `{"source":"custom","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"sts.amazonaws.com","eventName":"RevokeSession"}}`,
 		"a made-up denial":                  `{"source":"custom","detail-type":"AWS API Call via CloudTrail","detail":{"errorCode":"AccessDenied","userIdentity":{"type":"IAMUser"}}}`,
+		"what is only called a canary":      `{"source":"custom","detail-type":"trailverdict Canary","detail":{"canaryId":"1","sentAt":"2026-03-01T10:00:00Z"}}`,
 		"a client's throttling":             `{"source":"trailverdict.client","detail-type":"AWS Credential Failure","detail":{"errorCode":"Throttling"}}`,
 		"an error code that is no record's": `{"source":"aws.batch","detail-type":"Batch Job State Change","detail":{"errorCode":"AccessDenied"}}`,
 		"a finding about an instance":       `{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"resource":{"resourceType":"Instance"},"service":{"archived":false}}}`,

@@ -21,6 +21,7 @@ const (
 	Lateness         Metric = "Lateness"
 	AlertsSent       Metric = "AlertsSent"
 	EventToAlert     Metric = "EventToAlert"
+	CanaryToAlert    Metric = "CanaryToAlert"
 	LookupsSpent     Metric = "LookupsSpent"
 	CapsReached      Metric = "CapsReached"
 	Anomalies        Metric = "Anomalies"
@@ -45,6 +46,7 @@ func Metrics() []Description {
 		{Lateness, "Seconds", "age of an invocation's oldest event when it was handled", "detect, intake"},
 		{AlertsSent, "Count", "revisions of findings, and reports, that were told to somebody", "notify, report"},
 		{EventToAlert, "Seconds", "from the last event that a finding rests on until it was told", "notify"},
+		{CanaryToAlert, "Seconds", "from a canary's event until its test alert", "notify"},
 		{LookupsSpent, "Count", "requests to CloudTrail's event history, of which an account has two a second", "settle"},
 		{CapsReached, "Count", "versions of findings, and runs of report, for which something was left out, since a limit was reached", "detect, report, settle"},
 		{Anomalies, "Count", "what a run of report found odd about the times of events", "report"},

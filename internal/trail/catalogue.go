@@ -21,6 +21,7 @@ const (
 	Threat         Purpose = "threat"          // GuardDuty
 	Health         Purpose = "health"          // AWS Health
 	Client         Purpose = "client"          // reported by those who call AWS
+	Canary         Purpose = "canary"          // tries the way from the event to the alert
 	LogLine        Purpose = "log_line"        // found in CloudWatch Logs
 	Intake         Purpose = "intake"          // passed on of what was found there; never believed of a bus
 )
@@ -551,6 +552,12 @@ var catalogue = []Entry{
 		Title:   "Credential found in the open",
 		Meaning: "A session token or secret key was seen where it should not be. It is how the intake passes on what a log line told, by the queue; no bus delivers it, since it makes a compromise.",
 		Reads:   "detail.what, .where, .eventTime, .accessKeyId, .principalArn, .workload",
+	},
+	{
+		Source: CanarySource, Name: CanaryDetailType, Purpose: Canary,
+		Title:   "Canary",
+		Meaning: "Somebody tries whether events become alerts. It is evidence of nothing: it comes out as a test alert, and a replay passes over it.",
+		Reads:   "detail.canaryId, .sentAt",
 	},
 	{
 		Source: "aws.logs", Purpose: LogLine, Kinds: kinds(incident.CredentialFailed, incident.CredentialExposed),

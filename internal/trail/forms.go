@@ -218,6 +218,8 @@ func (d *decoder) event(v jsonscan.Value) {
 	case env.Source == clientSource && env.DetailType == exposureDetailType:
 		d.stats.Values++
 		d.emit(decodeClientExposure(detail, env, &d.out))
+	case env.Source == CanarySource && env.DetailType == CanaryDetailType:
+		d.canary(detail, env)
 	case !ofInterest(env, detail):
 		d.ignoreValue()
 	case detail.Kind() != jsonscan.Object:

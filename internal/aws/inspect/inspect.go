@@ -94,7 +94,7 @@ func Look(ctx context.Context, cfg aws.Config, o Options, c Clock) (doctor.Facts
 	if len(o.Regions) > 0 {
 		anywhere = o.Regions[0]
 	}
-	i.facts = doctor.Facts{Stack: o.Stack, Before: o.Before, Home: home(anywhere), Now: c.Now(), ByPlace: map[string]doctor.Region{}}
+	i.facts = doctor.Facts{Stack: o.Stack, Before: o.Before, Home: Home(anywhere), Now: c.Now(), ByPlace: map[string]doctor.Region{}}
 	if err := i.caller(ctx); err != nil {
 		return doctor.Facts{}, err
 	}
@@ -109,8 +109,8 @@ func Look(ctx context.Context, cfg aws.Config, o Options, c Clock) (doctor.Facts
 // watching ends the name of the stack that watches the others.
 const watching = "-watch"
 
-// home is the Region in which a partition's events of IAM are delivered.
-func home(region string) string {
+// Home is the Region in which a partition's events of IAM are delivered.
+func Home(region string) string {
 	switch lineage.PartitionOf(region) {
 	case "aws-cn":
 		return "cn-north-1"

@@ -265,7 +265,7 @@ func (a *Account) Run(id string) {
 	input := strings.NewReplacer("<aws.scheduler.scheduled-time>", now, "<aws.scheduler.execution-id>", rand.Text()).Replace(s.Target.Input)
 	if p := s.Target.EventBridgeParameters; p != nil {
 		if a.allowed(request{who: s.Target.RoleArn, action: "events:PutEvents", resource: s.Target.Arn}) {
-			a.put(region(s.Target.Arn), a.event(entry{EventBusName: s.Target.Arn, Source: p.Source, DetailType: p.DetailType, Detail: input}))
+			a.put(region(s.Target.Arn), a.event(entry{Source: p.Source, DetailType: p.DetailType, Detail: input}, region(s.Target.Arn)))
 		}
 		return
 	}
@@ -275,11 +275,11 @@ func (a *Account) Run(id string) {
 // region is the Region in an ARN.
 func region(arn string) string { return strings.Split(arn+":::::", ":")[3] }
 
-// event is what a bus makes of an entry.
-func (a *Account) event(e entry) string {
+// event is what a bus makes of an entry that comes in a Region.
+func (a *Account) event(e entry, region string) string {
 	text, err := json.Marshal(map[string]any{
 		"version": "0", "id": rand.Text(), "source": e.Source, "detail-type": e.DetailType, "account": accountID,
-		"time": time.Now().UTC().Format(time.RFC3339), "region": home, "resources": []string{}, "detail": json.RawMessage(e.Detail),
+		"time": time.Now().UTC().Format(time.RFC3339), "region": region, "resources": []string{}, "detail": json.RawMessage(e.Detail),
 	})
 	if err != nil {
 		a.t.Error(err)

@@ -187,7 +187,11 @@ func (a *Account) putEvents(w http.ResponseWriter, r *http.Request) {
 		Entries          []map[string]string
 	}{}
 	for n, e := range in.Entries {
-		a.toBus(e.EventBusName, a.event(e))
+		bus := e.EventBusName
+		if bus == "" {
+			bus = "arn:aws:events:" + signedRegion(r) + ":" + accountID + ":event-bus/default"
+		}
+		a.toBus(bus, a.event(e, signedRegion(r)))
 		out.Entries = append(out.Entries, map[string]string{"EventId": fmt.Sprint(n)})
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")

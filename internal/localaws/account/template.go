@@ -239,7 +239,7 @@ func (t *template) attribute(id, attribute string) (any, error) {
 	case "AWS::DynamoDB::Table.StreamArn":
 		arn, err := t.arn(r)
 		return arn + "/stream/latest", err
-	case "AWS::SQS::Queue.QueueName":
+	case "AWS::SQS::Queue.QueueName", "AWS::SNS::Topic.TopicName":
 		return r.name, nil
 	}
 	if attribute != "Arn" {

@@ -45,7 +45,7 @@ func TestWhatIsNotUnderstoodIsNamed(t *testing.T) {
 	for name, tt := range map[string]struct{ resources, want string }{
 		"a function":         {`,"Q":{"Type":"AWS::SQS::Queue","Properties":{"a":{"Fn::FindInMap":"x"}}}`, "Q: Fn::FindInMap of x is not understood"},
 		"a missing one":      {`,"Q":{"Type":"AWS::SQS::Queue","Properties":{"a":{"Ref":"Nobody"}}}`, "Q: there is no Nobody"},
-		"an attribute":       {`,"Q":{"Type":"AWS::SQS::Queue","Properties":{"a":{"Fn::GetAtt":["Topic","TopicName"]}}}`, "the attribute TopicName of a AWS::SNS::Topic"},
+		"an attribute":       {`,"Q":{"Type":"AWS::SQS::Queue","Properties":{"a":{"Fn::GetAtt":["Topic","Owner"]}}}`, "the attribute Owner of a AWS::SNS::Topic"},
 		"a condition":        {`,"Q":{"Type":"AWS::SQS::Queue","Condition":"Nowhere"}`, "condition Nowhere"},
 		"a type":             {`,"P":{"Type":"AWS::Pipes::Pipe","Properties":{}}`, "P: resources of the type AWS::Pipes::Pipe are not understood"},
 		"a property":         {`,"Q":{"Type":"AWS::SQS::Queue","Properties":{"FifoQueue":true}}`, "Q: the property FifoQueue of a AWS::SQS::Queue is not understood"},
