@@ -53,6 +53,9 @@ func (p *program) exit(ctx context.Context, err error) int {
 		return exitOK
 	case errors.Is(err, errCompromise), errors.Is(err, errUnheard):
 		return exitCompromise
+	case errors.Is(err, errKept):
+		p.complain(err.Error())
+		return exitFailure
 	case ctx.Err() != nil:
 		p.complain("interrupted; nothing was decided")
 		return exitFailure
@@ -94,7 +97,7 @@ speak with one.`,
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
 	root.AddCommand(
 		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
-		p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.versionCommand(),
+		p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.investigateCommand(), p.versionCommand(),
 	)
 	return root
 }

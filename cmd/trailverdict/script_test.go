@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/trailverdict/trailverdict/internal/localaws"
 )
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"account": account, "exits": exits, "gzip": gzipFile, "json": validJSON, "lines": lines, "narrow": narrow,
+			"account": account, "exits": exits, "history": eventHistory, "gzip": gzipFile, "json": validJSON, "lines": lines, "narrow": narrow,
 		},
 	})
 }
@@ -82,6 +83,42 @@ func account(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("account %s: unknown", args[0])
 	}
+	serve(ts, a)
+}
+
+// eventHistory puts an account in AWS's place whose event history holds the
+// events of a story, at a time shortly after it, and may not be read in some
+// Regions: history 2026-03-02T14:00:00Z story.txtar
+func eventHistory(ts *testscript.TestScript, _ bool, args []string) {
+	at, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	began := time.Now()
+	now := func() time.Time { return at.Add(time.Since(began)) }
+	a := localaws.NewAccount("111122223333", "aws", now, "us-east-1", "eu-west-1")
+	for _, name := range args[1:] {
+		if action, ok := strings.CutPrefix(name, "deny="); ok {
+			a.Deny(action)
+			continue
+		}
+		story, err := txtar.ParseFile(filepath.Join(ts.Getenv("EVENTS"), "scenario", name))
+		ts.Check(err)
+		for _, f := range story.Files {
+			if f.Name != "events.ndjson" {
+				ts.Check(os.WriteFile(ts.MkAbs(f.Name), f.Data, 0o644))
+				continue
+			}
+			for line := range bytes.Lines(f.Data) {
+				var e struct{ Detail json.RawMessage }
+				ts.Check(json.Unmarshal(line, &e))
+				ts.Check(a.History().Add(string(e.Detail)))
+			}
+		}
+	}
+	serve(ts, a)
+}
+
+// serve lets commands take an account for AWS.
+func serve(ts *testscript.TestScript, a *localaws.Account) {
 	server := httptest.NewServer(a)
 	ts.Defer(server.Close)
 	for name, value := range map[string]string{
@@ -93,11 +130,12 @@ func account(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // narrow wants no line of a file, or of stdout, to be wider than a terminal,
-// but for words that have no place to break.
+// but for words that have no place to break, and commands to copy.
 func narrow(ts *testscript.TestScript, _ bool, args []string) {
 	for line := range strings.Lines(ts.ReadFile(args[0])) {
 		line = strings.TrimRight(line, "\n")
-		if utf8.RuneCountInString(line) > 80 && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(strings.TrimSpace(line), "--") {
+		if utf8.RuneCountInString(line) > 80 && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(strings.TrimSpace(line), "--") &&
+			!strings.HasPrefix(strings.TrimSpace(line), "`") {
 			ts.Fatalf("wider than 80 columns: %s", line)
 		}
 	}

@@ -28,8 +28,8 @@ var layers = [][]string{
 	{"internal/policy", "internal/logline", "internal/routing", "internal/localaws/account"},
 	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
-	{"internal/detect", "internal/doctor", "internal/intake", "internal/report", "internal/store/filing"},
-	{"internal/notify", "internal/reporting", "internal/settle", "internal/aws/canary", "internal/aws/inspect"},
+	{"internal/detect", "internal/doctor", "internal/explain", "internal/intake", "internal/report", "internal/store/filing"},
+	{"internal/investigate", "internal/notify", "internal/reporting", "internal/settle", "internal/aws/canary", "internal/aws/inspect"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra", "docs/snippets"},
@@ -43,7 +43,7 @@ var forTests = []string{"internal/render/rendertest", "internal/store/storetest"
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
 	"internal/logline", "internal/routing", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
-	"internal/doctor",
+	"internal/doctor", "internal/explain",
 }
 
 // impure are the packages and calls that a pure package must not use.

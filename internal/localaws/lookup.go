@@ -19,7 +19,7 @@ import (
 
 // EventHistory is CloudTrail's event history of one account, as LookupEvents
 // shows it: management events of one Region each, of the last 90 days, newest
-// first, 50 a page, selected by exactly one attribute, for at most two requests
+// first, 50 a page, selected by one attribute at most, for at most two requests
 // a second in each Region.
 //
 // It speaks the protocol of the SDKs and can be used as a server, or as a
@@ -289,19 +289,30 @@ func (e historic) hasResource(is func(resource) bool) bool {
 // check says what is wrong with a request.
 func (in lookupInput) check() apiError {
 	from, to := in.window()
-	switch key, value := in.attribute(); {
-	case len(in.LookupAttributes) != 1:
-		return apiError{"InvalidLookupAttributesException", "exactly one attribute is needed"}
-	case selectors[key] == nil:
-		return apiError{"InvalidLookupAttributesException", "there is no attribute " + key}
-	case value == "" || len(value) > 2000:
-		return apiError{"InvalidLookupAttributesException", "the attribute's value has 1 to 2000 characters"}
+	switch wrong := in.checkAttribute(); {
+	case wrong.Type != "":
+		return wrong
 	case in.MaxResults != nil && (*in.MaxResults < 1 || *in.MaxResults > pageOfEvents):
 		return apiError{"InvalidMaxResultsException", "MaxResults is 1 to 50"}
 	case in.EventCategory != "" && in.EventCategory != "insight":
 		return apiError{"InvalidEventCategoryException", "the only category is insight"}
 	case !from.IsZero() && !to.IsZero() && to.Before(from):
 		return apiError{"InvalidTimeRangeException", "the window ends before it starts"}
+	}
+	return apiError{}
+}
+
+// checkAttribute says what is wrong with what is asked for. Without an attribute
+// it is everything.
+func (in lookupInput) checkAttribute() apiError {
+	switch key, value := in.attribute(); {
+	case len(in.LookupAttributes) == 0:
+	case len(in.LookupAttributes) > 1:
+		return apiError{"InvalidLookupAttributesException", "one attribute is allowed, not more"}
+	case selectors[key] == nil:
+		return apiError{"InvalidLookupAttributesException", "there is no attribute " + key}
+	case value == "" || len(value) > 2000:
+		return apiError{"InvalidLookupAttributesException", "the attribute's value has 1 to 2000 characters"}
 	}
 	return apiError{}
 }
@@ -359,7 +370,7 @@ func (in lookupInput) selects(e historic, now time.Time) bool {
 		!from.IsZero() && e.Time.Before(from), !to.IsZero() && e.Time.After(to):
 		return false
 	}
-	return selectors[key](e, value)
+	return len(in.LookupAttributes) == 0 || selectors[key](e, value)
 }
 
 func (e historic) shown() lookupEvent {

@@ -90,7 +90,7 @@ func by(key, value string) string {
 
 func TestLookupRefusesWhatCloudTrailRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ body, want string }{
-		"no attribute":             {`{}`, "InvalidLookupAttributesException"},
+		"no attribute, a bad page": {`{"MaxResults":51}`, "InvalidMaxResultsException"},
 		"two attributes":           {`{"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"x"},{"AttributeKey":"EventSource","AttributeValue":"y"}]}`, "InvalidLookupAttributesException"},
 		"an address":               {`{` + by("SourceIPAddress", "192.0.2.1") + `}`, "InvalidLookupAttributesException"},
 		"an empty value":           {`{` + by("EventName", "") + `}`, "InvalidLookupAttributesException"},
@@ -129,6 +129,16 @@ func TestLookupPagesNewestFirst(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(all, func(a, b string) int { return strings.Compare(b, a) }) || len(slices.Compact(all)) != 120 {
 		t.Errorf("not newest first, each once: %v", all)
+	}
+}
+
+func TestLookupWithoutAttributeShowsEverything(t *testing.T) {
+	h, _ := history(t, 3)
+	if err := h.Add(assumeRole); err != nil {
+		t.Fatal(err)
+	}
+	if p := ask(t, h, "us-east-1", `{}`); len(p.Events) != 3 {
+		t.Errorf("%d events, want all 3 of the Region", len(p.Events))
 	}
 }
 

@@ -107,3 +107,14 @@ func mentionOf(s string, start, end int) (mention, bool) {
 func isWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
+
+// Codes lists the credential error codes that a text mentions as whole words, in
+// order, whatever stands around them. Unlike Read it takes the reader's word that
+// the text is an error.
+func Codes(s string) []string {
+	var list []string
+	for _, m := range mentions(s) {
+		list = append(list, m.code)
+	}
+	return list
+}

@@ -37,6 +37,9 @@ func isKeyIDAt(s string, i int) bool {
 
 func isKeyID(s string) bool { return len(s) == keyIDLength && isKeyIDAt(s, 0) }
 
+// KeyID is the access key id that a text names, if it names one only.
+func KeyID(s string) string { return onlyKeyID(s) }
+
 // onlyKeyID is the access key id that s names, if it names one only.
 func onlyKeyID(s string) string {
 	ids, _ := keyIDs(s)

@@ -27,6 +27,12 @@ func parts(step string) []part {
 	return list
 }
 
+// Command is a shell command after an indent, harmless and in lines of 80 columns
+// that a shell takes as one, as far as it has places to break.
+func Command(indent, s string) string {
+	return strings.Join(shellLines(indent, Printable(s), width), "\n") + "\n"
+}
+
 // shellLines breaks a command into lines of the given width that a shell still
 // takes for one command: between arguments, with a backslash, and inside single
 // quotes, where a policy document stands, between members of the document.

@@ -19,6 +19,8 @@ type TextOptions struct {
 	// Verbose writes all evidence, with event ids, actors and weights, and what
 	// would change the verdict.
 	Verbose bool
+	// AsOf is what times are also told relative to; without it they are not.
+	AsOf time.Time
 	// Suppression is set for a finding that is written though it is suppressed.
 	Suppression *incident.Suppression
 }
@@ -74,7 +76,7 @@ func (t *text) heading(f incident.Finding, color bool) {
 		gap = "\n  "
 	}
 	if color {
-		left = paint(f.Verdict) + verdict + plain + left[len(verdict):]
+		left = Painted(f.Verdict, verdict) + left[len(verdict):]
 	}
 	t.WriteString(left + gap + right + "\n")
 }
@@ -96,6 +98,9 @@ func SubjectName(s incident.Subject) string {
 func Percent(p float64) string {
 	return fmt.Sprintf("%.0f %%", min(99, max(1, 100*rounded(p, 1000))))
 }
+
+// Painted is s in a verdict's colour.
+func Painted(v incident.Verdict, s string) string { return paint(v) + s + plain }
 
 const plain = "\x1b[0m"
 

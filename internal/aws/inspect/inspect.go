@@ -51,11 +51,21 @@ const attempts = 5
 // Account reads the account that the environment has credentials of. An error
 // means that there is nothing to judge: no credentials, or none that AWS takes.
 func Account(ctx context.Context, o Options) (doctor.Facts, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(o.Profile), config.WithRetryMaxAttempts(attempts), config.WithLogger(logging.Nop{}))
+	cfg, err := Config(ctx, o.Profile)
 	if err != nil {
-		return doctor.Facts{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return doctor.Facts{}, err
 	}
 	return Look(ctx, cfg, o, Clock{Now: time.Now, Sleep: sleep})
+}
+
+// Config is the configuration that the AWS CLI would take, with the credentials
+// of a profile or, if it is empty, the usual ones.
+func Config(ctx context.Context, profile string) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(profile), config.WithRetryMaxAttempts(attempts), config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return cfg, nil
 }
 
 // Clock is where time comes from.
@@ -109,7 +119,8 @@ func Look(ctx context.Context, cfg aws.Config, o Options, c Clock) (doctor.Facts
 // watching ends the name of the stack that watches the others.
 const watching = "-watch"
 
-// Home is the Region in which a partition's events of IAM are delivered.
+// Home is the Region in which the events of IAM are delivered and kept, in the
+// partition of another Region.
 func Home(region string) string {
 	switch lineage.PartitionOf(region) {
 	case "aws-cn":
@@ -130,23 +141,39 @@ func (i *inspector) in(region string) aws.Config {
 // caller says who asks, and how far this machine's clock is off.
 func (i *inspector) caller(ctx context.Context) error {
 	i.Tell("who asks")
-	if _, err := i.cfg.Credentials.Retrieve(ctx); err != nil {
-		return fmt.Errorf("there are no AWS credentials: sign in as for the AWS CLI, or name a profile (%s)", innermost(err))
-	}
-	out, err := sts.NewFromConfig(i.in(i.facts.Home)).GetCallerIdentity(ctx, nil)
+	who, err := Whose(ctx, i.in(i.facts.Home))
 	if err != nil {
-		return fmt.Errorf("ask whose credentials these are: %w", credentials(err))
+		return err
 	}
-	i.facts.Account, i.facts.Caller = aws.ToString(out.Account), aws.ToString(out.Arn)
-	if a, err := arn.Parse(i.facts.Caller); err == nil {
-		i.facts.Partition = a.Partition
+	i.facts.Account, i.facts.Caller, i.facts.Partition, i.facts.Skew = who.Account, who.ARN, who.Partition, who.Skew
+	return nil
+}
+
+// Identity is whose credentials a configuration has.
+type Identity struct {
+	Account, Partition, ARN string
+	Skew                    time.Duration // how far this machine's clock is ahead
+}
+
+// Whose asks whose credentials a configuration has.
+func Whose(ctx context.Context, cfg aws.Config) (Identity, error) {
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return Identity{}, fmt.Errorf("there are no AWS credentials: sign in as for the AWS CLI, or name a profile (%s)", innermost(err))
+	}
+	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return Identity{}, fmt.Errorf("ask whose credentials these are: %w", Credentials(err))
+	}
+	who := Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn)}
+	if a, err := arn.Parse(who.ARN); err == nil {
+		who.Partition = a.Partition
 	}
 	server, known := middleware.GetServerTime(out.ResultMetadata)
 	received, ok := middleware.GetResponseAt(out.ResultMetadata)
 	if known && ok {
-		i.facts.Skew = received.Sub(server).Truncate(time.Second) // AWS's time has seconds alone
+		who.Skew = received.Sub(server).Truncate(time.Second) // AWS's time has seconds alone
 	}
-	return nil
+	return who, nil
 }
 
 // place reads what there is once.
@@ -183,19 +210,25 @@ func (i *inspector) look(regions []string) {
 
 // usable are the Regions that are switched on.
 func (i *inspector) usable(ctx context.Context) doctor.Answer[[]string] {
+	list, err := Usable(ctx, i.in(i.facts.Home))
+	return answer("account:ListRegions", i.facts.Home, err, func() []string { return list })
+}
+
+// Usable are the Regions that are switched on for an account.
+func Usable(ctx context.Context, cfg aws.Config) ([]string, error) {
 	on := []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault}
-	pages := account.NewListRegionsPaginator(account.NewFromConfig(i.in(i.facts.Home)), &account.ListRegionsInput{RegionOptStatusContains: on})
+	pages := account.NewListRegionsPaginator(account.NewFromConfig(cfg), &account.ListRegionsInput{RegionOptStatusContains: on})
 	var list []string
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return gap[[]string]("account:ListRegions", i.facts.Home, err)
+			return nil, err
 		}
 		for _, r := range out.Regions {
 			list = append(list, aws.ToString(r.RegionName))
 		}
 	}
-	return doctor.Answer[[]string]{Value: list}
+	return list, nil
 }
 
 // atOnce is how many Regions are read at the same time.
@@ -297,8 +330,9 @@ func innermost(err error) error {
 	return err
 }
 
-// credentials says what is wrong with those, where that is why AWS knows nobody.
-func credentials(err error) error {
+// Credentials says what is wrong with those, where that is why AWS knows nobody.
+// What AWS answers otherwise is reduced to its code: messages quote requests.
+func Credentials(err error) error {
 	var api apiError
 	if !errors.As(err, &api) {
 		return errors.New(unreached(err))
