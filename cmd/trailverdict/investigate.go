@@ -261,13 +261,14 @@ func verdictOf(r investigate.Result) error {
 
 // request is what to ask an account.
 func (o investigateOptions) request(a *history.Account) investigate.Request {
+	now := time.Now()
 	to := o.asOf.Time
 	if to.IsZero() {
-		to = time.Now()
+		to = now
 	}
 	r := investigate.Request{
 		Account: a.ID, Partition: a.Partition, Home: a.Home, Regions: a.Regions,
-		Key: o.key, From: to.Add(-o.since.Duration), To: to, MaxRequests: o.maxRequests,
+		Key: o.key, From: to.Add(-o.since.Duration), To: to, Now: now, MaxRequests: o.maxRequests,
 	}
 	if o.principal != "" {
 		r.Principal = principalOf(o.principal, a)

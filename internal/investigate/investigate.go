@@ -116,6 +116,8 @@ type Request struct {
 	// role or a user.
 	Principal incident.Principal
 	From, To  time.Time
+	// Now is when that is asked. What happened shortly before is still coming.
+	Now time.Time
 	// MaxRequests is how many requests are made at most.
 	MaxRequests int
 	Settings    incident.Settings
@@ -248,7 +250,11 @@ func (i *inquiry) read(ctx context.Context, q Question) (why string, err error) 
 	asked, next := q, "" // a page is asked for as the first one was
 	for {
 		if !i.turn(q) {
-			return fmt.Sprintf("read back to %s UTC, where the limit of %d requests was reached", q.To.Format(time.DateTime), i.MaxRequests), nil
+			limit := fmt.Sprintf("the limit of requests (--max-requests %d) was reached", i.MaxRequests)
+			if next == "" {
+				return limit, nil
+			}
+			return "read back to " + q.To.Format(time.DateTime) + " UTC, where " + limit, nil
 		}
 		page, err := i.events.Page(ctx, asked, next)
 		var refused *Refused
@@ -265,7 +271,7 @@ func (i *inquiry) read(ctx context.Context, q Question) (why string, err error) 
 		if page.Next != "" && !page.Oldest.IsZero() {
 			s.From = page.Oldest.Add(time.Second) // more of that second may follow
 		}
-		if late := i.To.Add(-settled); s.To.After(late) {
+		if late := i.Now.Add(-settled); s.To.After(late) {
 			s.To = late
 		}
 		i.take(q, s)

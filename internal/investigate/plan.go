@@ -81,9 +81,12 @@ func (p *plan) aboutKey(key string) {
 	}
 }
 
-// issuance asks which call issued a key. A user's key was created in the home
-// Region, at any time.
+// issuance asks which call issued a key, unless that is known. A user's key was
+// created in the home Region, at any time.
 func (p *plan) issuance(key string) {
+	if _, known := p.graph.Issued(key, p.To); known {
+		return
+	}
 	if lineage.IDKind(key) == lineage.TemporaryKey {
 		p.add(ResourceName, key, p.From.Add(-longestSession), p.Regions...)
 		return

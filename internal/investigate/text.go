@@ -77,6 +77,9 @@ func (t *writer) answer() {
 		return
 	}
 	s := "Nothing speaks of an incident of " + t.subject() + "."
+	if len(t.Unread) > 0 {
+		s = "Nothing that could be read speaks of an incident of " + t.subject() + "; not all could be."
+	}
 	if t.Key != "" && len(t.Keys) > 0 {
 		s = t.keyAnswer(t.Keys[0])
 	}
@@ -334,22 +337,42 @@ func (t *writer) used(k *Key, line func(title, text string)) {
 func (t *writer) limits() {
 	t.WriteString("\n")
 	t.paragraph("Read     ", fmt.Sprintf("account %s, %s, %s to %s UTC: %s, %s", t.Account, strings.Join(t.Regions, ", "), clock(t.From), clock(t.To), plural(t.Events, "event"), plural(t.Requests, "request")))
-	for i, u := range t.Unread {
-		title := "Unread   "
-		if i > 0 {
-			title = "         "
-		}
-		if i == 5 && !t.o.Verbose && len(t.Unread) > 6 {
-			t.paragraph(title, fmt.Sprintf("and %d more (-v shows all)", len(t.Unread)-i))
-			break
-		}
-		t.paragraph(title, u.String()+": "+u.Why)
+	title := "Unread   "
+	for _, u := range t.unread() {
+		t.paragraph(title, u)
+		title = "         "
 	}
 	unseen := "failed authentication, data events, other Regions, the last minutes"
 	if t.o.Verbose {
 		unseen = strings.Join(t.Blind(), "; ")
 	}
 	t.paragraph("Unseen   ", unseen)
+}
+
+// unread says what was not read to its end. Unless all is asked for, questions
+// with one reason share a line.
+func (t *writer) unread() []string {
+	var lines, order []string
+	questions := map[string][]string{}
+	for _, u := range t.Unread {
+		lines = append(lines, u.String()+": "+u.Why)
+		if questions[u.Why] == nil {
+			order = append(order, u.Why)
+		}
+		questions[u.Why] = append(questions[u.Why], u.String())
+	}
+	if t.o.Verbose {
+		return lines
+	}
+	lines = nil
+	for _, why := range order {
+		s := questions[why][0]
+		if n := len(questions[why]) - 1; n > 0 {
+			s += fmt.Sprintf(", and %d more (-v shows all)", n)
+		}
+		lines = append(lines, s+": "+why)
+	}
+	return lines
 }
 
 // Blind says what the event history cannot show.

@@ -178,6 +178,9 @@ func input(q investigate.Question, next string) *cloudtrail.LookupEventsInput {
 // throttles are the names that AWS's services have for it.
 var throttles = []string{"ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled"}
 
+// faults are AWS's own, which may be gone at the next try.
+var faults = []string{"InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceUnavailableException"}
+
 // passing reports whether an error may be gone at the next try: throttling, a
 // fault of AWS's, a connection that broke.
 func passing(err error) bool {
@@ -185,7 +188,8 @@ func passing(err error) bool {
 	if !errors.As(err, &api) {
 		return true
 	}
-	return slices.Contains(throttles, api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer
+	code := api.ErrorCode()
+	return slices.Contains(throttles, code) || slices.Contains(faults, code) || api.ErrorFault() == smithy.FaultServer
 }
 
 // failure is an error without what quotes the request. Where the credentials
