@@ -187,53 +187,101 @@ type inquiry struct {
 	refused  map[string]bool // Regions
 }
 
-// ask puts questions, those of one Region one after the other.
+// open is a part of an answer that is still to be read.
+type open struct {
+	Question
+	begun bool // newer parts of it were read
+}
+
+// ask reads the answers to questions, as far as the requests go. These are
+// divided among the Regions, which are read side by side, so that what is read
+// does not depend on which of them is faster.
 func (i *inquiry) ask(ctx context.Context, wave []Question) error {
-	byRegion := map[string][]Question{}
+	var todo []open
 	for _, q := range wave {
 		i.asked[q] = true
-		byRegion[q.Region] = append(byRegion[q.Region], q)
+		known, err := i.known(q)
+		if err != nil {
+			return err
+		}
+		for _, gap := range known {
+			todo = append(todo, open{Question: gap})
+		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wait sync.WaitGroup
-	for _, questions := range byRegion {
-		wait.Go(func() {
-			for _, q := range questions {
-				if err := i.answer(ctx, q); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
+	for len(todo) > 0 && i.requests < i.MaxRequests {
+		var err error
+		if todo, err = i.round(ctx, todo); err != nil {
+			return err
+		}
 	}
-	wait.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	for _, o := range todo {
+		limit := fmt.Sprintf("the limit of requests (--max-requests %d) was reached", i.MaxRequests)
+		if o.begun {
+			limit = "read back to " + o.To.Format(time.DateTime) + " UTC, where " + limit
+		}
+		i.note(Unread{o.Question, limit})
 	}
 	return nil
 }
 
-// answer reads what the cache lacks of an answer, the newest first.
-func (i *inquiry) answer(ctx context.Context, q Question) error {
+// known takes what the cache has of an answer. It returns what it lacks, the
+// newest part first.
+func (i *inquiry) known(q Question) ([]Question, error) {
 	segments, err := i.cache.Read(i.Account, q)
 	if err != nil {
-		return fmt.Errorf("read the cache: %w", err)
+		return nil, fmt.Errorf("read the cache: %w", err)
 	}
 	for _, s := range segments {
 		i.take(q, s)
 	}
-	for _, gap := range gaps(q, segments) {
-		why, err := i.read(ctx, gap)
-		if err != nil {
-			return err
+	return gaps(q, segments), nil
+}
+
+// round reads on in every Region, as far as its share of the requests goes. It
+// returns what is left.
+func (i *inquiry) round(ctx context.Context, todo []open) (left []open, err error) {
+	byRegion := map[string][]open{}
+	for _, o := range todo {
+		byRegion[o.Region] = append(byRegion[o.Region], o)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wait sync.WaitGroup
+	rest, regions := i.MaxRequests-i.requests, len(byRegion)
+	lefts := make([][]open, len(i.Regions))
+	for n, region := range i.Regions {
+		if byRegion[region] == nil {
+			continue
 		}
-		if why != "" {
-			i.note(Unread{gap, why})
-			return nil
+		share := (rest + regions - 1) / regions
+		rest, regions = rest-share, regions-1
+		wait.Go(func() {
+			var err error
+			if lefts[n], err = i.region(ctx, byRegion[region], share); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wait.Wait()
+	return slices.Concat(lefts...), context.Cause(ctx)
+}
+
+// region reads on in one Region with at most share requests. It returns what is
+// left.
+func (i *inquiry) region(ctx context.Context, todo []open, share int) (left []open, err error) {
+	for n, o := range todo {
+		if i.isRefused(o.Region) {
+			return nil, nil
+		}
+		done := false
+		if share, done, err = i.read(ctx, &o, share); err != nil {
+			return nil, err
+		}
+		if !done {
+			return append([]open{o}, todo[n+1:]...), nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (i *inquiry) note(u Unread) {
@@ -245,60 +293,73 @@ func (i *inquiry) note(u Unread) {
 // settled is how long after an event the history may still lack it.
 const settled = 15 * time.Minute
 
-// read reads the pages of a question. It says why it did not come to their end.
-func (i *inquiry) read(ctx context.Context, q Question) (why string, err error) {
-	asked, next := q, "" // a page is asked for as the first one was
-	for {
-		if !i.turn(q) {
-			limit := fmt.Sprintf("the limit of requests (--max-requests %d) was reached", i.MaxRequests)
-			if next == "" {
-				return limit, nil
-			}
-			return "read back to " + q.To.Format(time.DateTime) + " UTC, where " + limit, nil
-		}
+// read reads the pages of an answer with at most share requests. It returns how
+// many are left, and whether it came to the end.
+func (i *inquiry) read(ctx context.Context, o *open, share int) (rest int, done bool, err error) {
+	asked, next := o.Question, "" // a page is asked for as the first one was
+	for ; share > 0; share-- {
+		i.count(asked)
 		page, err := i.events.Page(ctx, asked, next)
 		var refused *Refused
 		switch {
 		case errors.As(err, &refused):
-			i.mu.Lock()
-			i.refused[q.Region] = true
-			i.mu.Unlock()
-			return refused.Error(), nil
+			i.refuse(asked, refused)
+			return share - 1, true, nil
 		case err != nil:
-			return "", fmt.Errorf("look up %s: %w", q, err)
+			return 0, false, fmt.Errorf("look up %s: %w", asked, err)
 		}
-		s := Segment{From: q.From, To: q.To, Signals: page.Signals, Uses: page.Uses, Calls: page.Calls}
+		s := Segment{From: o.From, To: o.To, Signals: page.Signals, Uses: page.Uses, Calls: page.Calls}
 		if page.Next != "" && !page.Oldest.IsZero() {
 			s.From = page.Oldest.Add(time.Second) // more of that second may follow
 		}
-		if late := i.Now.Add(-settled); s.To.After(late) {
-			s.To = late
-		}
-		i.take(q, s)
-		if !s.To.Before(s.From) {
-			if err := i.cache.Add(i.Account, q, s); err != nil {
-				return "", fmt.Errorf("write the cache: %w", err)
-			}
+		i.take(o.Question, s)
+		if err := i.keep(o.Question, s); err != nil {
+			return 0, false, err
 		}
 		if next = page.Next; next == "" {
-			return "", nil
+			return share - 1, true, nil
 		}
-		if !page.Oldest.IsZero() {
-			q.To = page.Oldest
+		if o.begun = true; !page.Oldest.IsZero() {
+			o.To = page.Oldest
 		}
 	}
+	return 0, false, nil
 }
 
-// turn takes one of the requests that may be made, if there is one.
-func (i *inquiry) turn(q Question) bool {
+// keep puts into the cache what will not change any more.
+func (i *inquiry) keep(q Question, s Segment) error {
+	if late := i.Now.Add(-settled).Truncate(time.Second); s.To.After(late) {
+		s.To = late
+	}
+	if s.To.Before(s.From) {
+		return nil
+	}
+	if err := i.cache.Add(i.Account, q, s); err != nil {
+		return fmt.Errorf("write the cache: %w", err)
+	}
+	return nil
+}
+
+// count counts a request.
+func (i *inquiry) count(q Question) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.requests >= i.MaxRequests {
-		return false
-	}
 	i.requests++
 	i.tell(Progress{Requests: i.requests, Events: len(i.calls), Asking: q.String()})
-	return true
+}
+
+func (i *inquiry) isRefused(region string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.refused[region]
+}
+
+// refuse notes that a Region does not answer; it is not asked again.
+func (i *inquiry) refuse(q Question, r *Refused) {
+	i.note(Unread{q, r.Error()})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.refused[q.Region] = true
 }
 
 // take adds what a segment holds of the time that was asked about.
