@@ -20,6 +20,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/doctor"
+	"github.com/trailverdict/trailverdict/internal/explain"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/logline"
 	"github.com/trailverdict/trailverdict/internal/trail"
@@ -55,6 +56,34 @@ what spoke for it and what against. How often that is right is measured in [accu
 `)
 	evidence(&b)
 	golden(t, "detections.md", b.String())
+}
+
+// TestInvestigate holds the page about investigate to what it explains.
+func TestInvestigate(t *testing.T) {
+	page, err := os.ReadFile("investigate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- Generated from internal/explain by make update. -->\n", "<!-- End of what is generated. -->\n"
+	before, rest, found := strings.Cut(string(page), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatal("investigate.md has no place for the errors")
+	}
+	var b strings.Builder
+	b.WriteString(before + begin + "\n| error | codes | verdict | decided | ground |\n| --- | --- | --- | --- | --- |\n")
+	for _, topic := range explain.Topics() {
+		verdict := "no credential incident"
+		if topic.Verdict != "" {
+			verdict = "`" + string(topic.Verdict) + "`"
+		}
+		if topic.Cause != "" {
+			verdict += ", `" + string(topic.Cause) + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(topic.Title), strings.Join(quoted(topic.Codes), " "), verdict, topic.Sure, cell(topic.Source))
+	}
+	b.WriteString("\n" + end + after)
+	golden(t, "investigate.md", b.String())
 }
 
 // TestDoctor keeps the list of checks, and what each of them needs, in step with

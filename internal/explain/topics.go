@@ -368,3 +368,23 @@ var unknown = topic{
 	checks: []Check{whoAmI, whichSource},
 	source: "contract ruling 10",
 }
+
+// Topic is a kind of error, for the documentation.
+type Topic struct {
+	ID, Title string
+	Verdict   incident.Verdict
+	Cause     incident.Cause
+	Sure      Sure
+	Codes     []string
+	Source    string
+}
+
+// Topics are all kinds of errors that are known, in the order in which they are
+// looked for.
+func Topics() []Topic {
+	var list []Topic
+	for _, t := range topics {
+		list = append(list, Topic{t.id, t.title, t.verdict, t.cause, t.sure, t.codes, t.source})
+	}
+	return list
+}
