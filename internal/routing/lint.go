@@ -165,8 +165,8 @@ func lintSuppression(n int, s incident.Suppression, now time.Time) []Issue {
 	if !now.Before(s.Until) {
 		note(".until", "the suppression ended on %s; what it covered is told again", s.Until.UTC().Format(time.RFC3339))
 	}
-	if s.Cause.Verdict() == incident.Compromise && s.Verdict == "" {
-		note(".cause", "it covers nothing: a compromise is suppressed by name alone; add verdict: compromise if that is meant")
+	if v := s.Cause.Verdict(); s.Verdict != "" && v != "" && v != s.Verdict {
+		note(".cause", "it covers nothing: %s is always %s", s.Cause, v)
 	}
 	if s.Author == "" {
 		note("", "nobody is named as its author, to be asked when it ends")

@@ -56,9 +56,9 @@ func TestLint(t *testing.T) {
 		},
 		"mails every few minutes": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Type: routing.Email, Repeat: 5 * time.Minute}}}, "routes[1].repeat: route a: mails every 5m are mails that nobody reads"},
 		"suppressions": {
-			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Subject: "a", Until: noon(), Author: "x"}, {Cause: incident.TrustOpened, Until: noon().Add(1), Author: "x"}, {Subject: "b", Until: noon().Add(1)}}},
+			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Subject: "a", Until: noon(), Author: "x"}, {Verdict: incident.Expiry, Cause: incident.TrustOpened, Until: noon().Add(1), Author: "x"}, {Subject: "b", Until: noon().Add(1)}}},
 			"suppressions[0].until: the suppression ended on 2026-03-04T12:00:00Z; what it covered is told again\n" +
-				"suppressions[1].cause: it covers nothing: a compromise is suppressed by name alone; add verdict: compromise if that is meant\n" +
+				"suppressions[1].cause: it covers nothing: trust_opened is always compromise\n" +
 				"suppressions[2]: nobody is named as its author, to be asked when it ends",
 		},
 	} {

@@ -106,11 +106,12 @@ func Suppressed(f incident.Finding, list []incident.Suppression, now time.Time) 
 }
 
 // Covers reports whether every part of a suppression that says something fits a
-// finding. A compromise is covered by name alone: what was written against noise
-// must not hide an attack on the same subject.
+// finding. A compromise is covered by name alone, that of its verdict or of its
+// cause: what was written against noise must not hide an attack on the same
+// subject.
 func Covers(s incident.Suppression, f incident.Finding) bool {
 	switch {
-	case f.Verdict == incident.Compromise && s.Verdict != incident.Compromise,
+	case f.Verdict == incident.Compromise && s.Verdict == "" && s.Cause == "",
 		s.Verdict != "" && s.Verdict != f.Verdict,
 		s.Cause != "" && s.Cause != f.Cause,
 		s.Account != "" && s.Account != f.Account:

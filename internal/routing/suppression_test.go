@@ -58,3 +58,13 @@ func TestACompromiseIsSuppressedByNameAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestNamingTheCauseNamesTheCompromise(t *testing.T) {
+	f := found(incident.Compromise, incident.Critical)
+	for cause, want := range map[incident.Cause]bool{f.Cause: true, incident.ClockSkew: false} {
+		s := incident.Suppression{Cause: cause, Until: noon().Add(time.Hour), Reason: "a drill"}
+		if _, got := routing.Suppressed(f, []incident.Suppression{s}, noon()); got != want {
+			t.Errorf("suppressed by the cause %s: %v, want %v", cause, got, want)
+		}
+	}
+}
