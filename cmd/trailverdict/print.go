@@ -97,7 +97,7 @@ func (p *program) writer(w io.Writer, o replayOptions) func(incident.Finding, in
 	}
 	color := o.output == "" && p.colors(p.stdout)
 	return func(f incident.Finding, s incident.Suppression) error {
-		t := render.TextOptions{Color: color, Verbose: o.verbose}
+		t := render.TextOptions{Color: color, Verbose: o.verbose, AsOf: o.asOf.Time}
 		if s.Reason != "" {
 			t.Suppression = &s
 		}

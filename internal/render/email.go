@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
@@ -65,8 +64,9 @@ func Email(w io.Writer, f incident.Finding, n Note) error {
 	m.paragraph("", f.Summary)
 	m.list("What is new", "", n.News)
 	m.steps(f.NextSteps)
-	m.evidence("Why (times are UTC)", f.Evidence)
-	m.evidence("What spoke against it", f.CounterEvidence)
+	times := timesOf(f)
+	m.evidence("Why ("+times.title()+")", f.Evidence, times)
+	m.evidence("What spoke against it", f.CounterEvidence, times)
 	m.known(f)
 	m.list("What would change the verdict", "- ", wouldChange(f)...)
 	m.links(Links(f))
@@ -164,19 +164,18 @@ func leadsUp(said string, begun bool) bool {
 	return strings.HasSuffix(said, ":") || said == "" && begun
 }
 
-// evidence writes facts under the days on which they happened.
-func (m *mail) evidence(title string, facts []incident.Evidence) {
+// evidence writes facts in the order of time.
+func (m *mail) evidence(title string, facts []incident.Evidence, times eventTimes) {
 	if len(facts) == 0 {
 		return
 	}
 	m.section(title)
-	shown, day := weightiest(facts, min(len(facts), mailedEvidence)), ""
+	shown := weightiest(facts, min(len(facts), mailedEvidence))
 	for _, e := range shown {
-		if d := e.Time.UTC().Format(time.DateOnly); d != day {
-			m.WriteString(d + "\n")
-			day = d
+		if day := times.turns(e.Time); day != "" {
+			m.WriteString(day + "\n")
 		}
-		m.paragraph("  "+e.Time.UTC().Format(time.TimeOnly)+"  ", e.Fact)
+		m.paragraph("  "+times.of(e.Time)+"  ", e.Fact)
 	}
 	if n := len(facts) - len(shown); n > 0 {
 		fmt.Fprintf(m, "  and %d more of less weight\n", n)

@@ -159,7 +159,7 @@ func TestMailsShowWhatMatters(t *testing.T) {
 	at := 0
 	for _, part := range []string{
 		"COMPROMISE: role payments-role\n", "critical, 97 % sure", "Role payments-role was opened", "raised from high", "DO NOW\n1. Close the trust policy",
-		"WHY (TIMES ARE UTC)\n2026-03-04\n  10:00:00  role", "11:07:31  ec2", "WHAT SPOKE AGAINST IT", "developer is listed", "REACH", "revision 3",
+		"WHY (2026-03-04 UTC, + SINCE 10:00:00)\n  10:00:00           role", "11:07:31  +68 min  ec2", "WHAT SPOKE AGAINST IT", "developer is listed", "REACH", "revision 3",
 	} {
 		n := strings.Index(body[at:], part)
 		if n < 0 {

@@ -37,15 +37,16 @@ const (
 // Text writes a finding for people, 80 columns wide: the verdict and whom it is
 // about first, then what to do, then why.
 func Text(w io.Writer, f incident.Finding, o TextOptions) error {
-	t := &text{verbose: o.Verbose}
+	t := &text{verbose: o.Verbose, asOf: o.AsOf}
 	t.heading(f, o.Color)
 	t.paragraph("  ", f.Summary)
 	if s := o.Suppression; s != nil {
 		t.paragraph("  ", fmt.Sprintf("Suppressed until %s: %s", s.Until.UTC().Format(clock), s.Reason))
 	}
 	t.steps(f.NextSteps)
-	t.evidence("Why", f.Evidence)
-	t.evidence("What spoke against it", f.CounterEvidence)
+	times := timesOf(f)
+	t.evidence("Why ("+times.title()+")", f.Evidence, times)
+	t.evidence("What spoke against it", f.CounterEvidence, times)
 	t.known(f)
 	if o.Verbose {
 		t.list("What would change the verdict", wouldChange(f))
@@ -64,6 +65,7 @@ func Text(w io.Writer, f incident.Finding, o TextOptions) error {
 type text struct {
 	strings.Builder
 	verbose bool
+	asOf    time.Time
 }
 
 // heading is the one line that must be enough: what, who, how bad, how sure.
@@ -143,16 +145,20 @@ func (t *text) more(n int) {
 func (t *text) section(title string) { fmt.Fprintf(t, "\n  %s\n", title) }
 
 // evidence are facts in the order of time.
-func (t *text) evidence(title string, facts []incident.Evidence) {
+func (t *text) evidence(title string, facts []incident.Evidence, times eventTimes) {
 	if len(facts) == 0 {
 		return
 	}
 	t.section(title)
 	shown := weightiest(facts, t.limit(len(facts)))
 	for _, e := range shown {
-		t.paragraph("    "+e.Time.UTC().Format(clock)+"  ", e.Fact)
+		if day := times.turns(e.Time); day != "" {
+			t.WriteString("    " + day + "\n")
+		}
+		prefix := "    " + times.of(e.Time) + "  "
+		t.paragraph(prefix, e.Fact)
 		if t.verbose {
-			t.origin(strings.Repeat(" ", 4+len(clock)+2), e)
+			t.origin(strings.Repeat(" ", columns(prefix)), e)
 		}
 	}
 	t.more(len(facts) - len(shown))
@@ -281,7 +287,7 @@ func (t *text) identity(f incident.Finding) {
 	} else if n := len(f.Subject.AccessKeyIDs); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d keys", n))
 	}
-	parts = append(parts, When(f.FirstSeen, f.LastSeen), fmt.Sprintf("revision %d, %s", f.Revision, f.Status), f.ID)
+	parts = append(parts, When(f.FirstSeen, f.LastSeen)+ago(f.LastSeen, t.asOf), fmt.Sprintf("revision %d, %s", f.Revision, f.Status), f.ID)
 	if t.verbose {
 		if len(f.Subject.AccessKeyIDs) > 1 {
 			parts = append(parts, "keys "+strings.Join(f.Subject.AccessKeyIDs, " "))
@@ -292,6 +298,15 @@ func (t *text) identity(f incident.Finding) {
 	}
 	t.WriteByte('\n')
 	t.paragraph("  ", strings.Join(parts, " · "))
+}
+
+// ago is how long before asOf something was, after a comma; nothing if asOf is not
+// known.
+func ago(last, asOf time.Time) string {
+	if asOf.IsZero() {
+		return ""
+	}
+	return ", " + Relative(last, asOf)
 }
 
 // When is a time or a range of times, naming the day once.
