@@ -142,8 +142,8 @@ func TestTell(t *testing.T) {
 
 // reasons are all there are, and whether they tell.
 var reasons = map[Reason]bool{
-	New: true, VerdictChanged: true, CauseChanged: true, SeverityRaised: true, NewSubject: true, ReachGrew: true, TakesOver: true, Superseded: true, Withdrawn: true,
-	NothingNew: false, Outdated: false, Gathering: false, Suppressed: false, Inhibited: false, OnRecord: false, TakenOver: false, NeverTold: false,
+	New: true, VerdictChanged: true, CauseChanged: true, SeverityRaised: true, NewSubject: true, ReachGrew: true, TakesOver: true, Reminder: true, Superseded: true, Withdrawn: true,
+	NothingNew: false, Outdated: false, Gathering: false, Suppressed: false, Inhibited: false, OnRecord: false, TakenOver: false, NotRouted: false, Held: false, NeverTold: false,
 }
 
 func TestEveryReasonSaysWhetherItTells(t *testing.T) {
