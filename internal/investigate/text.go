@@ -37,6 +37,7 @@ func Text(w io.Writer, r Result, o TextOptions) error {
 	}
 	t.others()
 	t.lineage()
+	t.further()
 	t.limits()
 	if _, err := io.WriteString(w, t.String()); err != nil {
 		return fmt.Errorf("write investigation: %w", err)
@@ -171,6 +172,21 @@ func (t *writer) lineage() {
 	}
 	if n := len(t.Keys) - len(show); n > 0 {
 		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", plural(n, "key"))
+	}
+}
+
+// further says how to ask for a key's lineage, where an account was asked about.
+func (t *writer) further() {
+	if len(t.Keys) > 0 {
+		return
+	}
+	for _, f := range t.shown(t.Findings) {
+		if len(f.Subject.AccessKeyIDs) > 0 {
+			t.WriteString("\n")
+			t.paragraph("Next     ", "where the key comes from and what it did:")
+			t.WriteString("         `trailverdict investigate --access-key " + render.OneLine(f.Subject.AccessKeyIDs[0]) + "`\n")
+			return
+		}
 	}
 }
 
