@@ -185,8 +185,22 @@ func (v *view) severity(o opinion, items []item) incident.Severity {
 		if slices.ContainsFunc(o.counted, func(it item) bool { return v.table[it.rule].Direction == incident.Compromise && it.weight >= 2 }) {
 			return incident.Medium
 		}
+	case incident.Expiry:
+		if _, off := offBeat(o); off {
+			return incident.Medium
+		}
 	}
 	return incident.Low
+}
+
+// offBeat is the spike beside a refresh bug. Failures that keep the beat are in
+// none, so it would be a finding of its own, and the bug must not hide it.
+func offBeat(o opinion) (item, bool) {
+	n := slices.IndexFunc(o.counted, func(it item) bool { return it.rule == "failure_spike" })
+	if n < 0 || o.cause != incident.RefreshBug {
+		return item{}, false
+	}
+	return o.counted[n], true
 }
 
 // incidentID is the same for the same incident whatever is known of it: it

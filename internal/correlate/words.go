@@ -24,6 +24,10 @@ func (v *view) words(f *incident.Finding, o opinion) {
 	fill := v.filler(f)
 	f.Summary = capital(kindWord(v.who.Type)) + " " + v.who.Name + " " + a.says + v.because(o) + "."
 	f.NextSteps = fillAll(fill, v.commands(a.steps))
+	if spike, off := offBeat(o); off {
+		f.Summary = strings.TrimSuffix(f.Summary, ".") + "; off that beat, " + spike.fact + "."
+		f.NextSteps = append([]string{"Begin with the failures off the beat, which the interval does not explain: ask the owner what changed at " + clock(spike.first) + ", and look for a cut-off before it"}, f.NextSteps...)
+	}
 	f.WouldChange = fillAll(fill, a.turns)
 	f.ATTACK = append([]string{}, a.attack...)
 	if f.Evidence == nil {

@@ -116,4 +116,7 @@ func TestFailuresOffTheBeatCountInFull(t *testing.T) {
 	if fact := b.spike(); !strings.HasPrefix(fact, "40 calls failed") {
 		t.Errorf("of forty failures off the beat it says %q", fact)
 	}
+	if b.worst != incident.Medium {
+		t.Errorf("the incident stays at severity %s, so that nobody is told of them", b.worst)
+	}
 }
