@@ -22,11 +22,21 @@ func (o options) chosen() ([]rules.Rule, error) {
 	}
 	var list []rules.Rule
 	for _, r := range all {
-		if !r.Optional || o.implicitDenials {
+		if o.wants(r) {
 			list = append(list, r)
 		}
 	}
 	return list, nil
+}
+
+func (o options) wants(r rules.Rule) bool {
+	switch {
+	case r.Purpose == trail.GuardRail:
+		return o.config.Settings.Checks.StaticCredentials
+	case r.Optional:
+		return o.implicitDenials
+	}
+	return true
 }
 
 // addRules delivers what is rare and urgent to detect itself, and the rest to

@@ -20,6 +20,21 @@ type Settings struct {
 	TrustedNetworks []string
 	Thresholds      Thresholds
 	Suppressions    []Suppression
+	Checks          Checks
+}
+
+// Checks are the guard rails that an installation wants.
+type Checks struct {
+	// MaxSession is the longest that a role's sessions may be let last.
+	MaxSession time.Duration
+	// OIDCSubject looks for roles that any subject of an OIDC provider may assume.
+	OIDCSubject bool
+	// StaticCredentials looks for access keys in the environments of functions and
+	// tasks, of which nothing else needs to hear.
+	StaticCredentials bool
+	// CIUsers are the names, with wildcards, of users that stand for pipelines,
+	// which need no long-lived key. Empty looks for none.
+	CIUsers []string
 }
 
 // ChangeWindow is a time in which changes by the given actors are expected.
@@ -114,5 +129,5 @@ func DefaultSettings() Settings {
 		Quiet:         24 * time.Hour,
 		Propagation:   2 * time.Minute,
 		MaxEvidence:   50,
-	}}
+	}, Checks: Checks{MaxSession: 4 * time.Hour, OIDCSubject: true}}
 }

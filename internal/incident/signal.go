@@ -30,7 +30,7 @@ const (
 	MFADeactivated         Kind = "mfa_deactivated"       // also DeleteVirtualMFADevice
 	UserCreated            Kind = "user_created"
 	UserDeleted            Kind = "user_deleted"
-	RoleCreated            Kind = "role_created" // Trust set
+	RoleCreated            Kind = "role_created" // Trust set, MaxSession if said
 	RoleUpdated            Kind = "role_updated" // MaxSession set
 	RoleDeleted            Kind = "role_deleted"
 	InstanceProfileRemoved Kind = "instance_profile_role_removed"
@@ -59,6 +59,14 @@ const (
 	ThreatFinding     Kind = "threat_finding"     // a GuardDuty finding about an access key; Threat set
 	ExposureNotice    Kind = "exposure_notice"    // AWS Health reports an exposed credential
 	SignInFailed      Kind = "sign_in_failed"     // ConsoleLogin failure
+)
+
+// What no verdict is made of, but a Check is.
+const (
+	// StaticCredentials: the environment of a function or task holds an access
+	// key. Exposure says what and in which variables, Key the id if it is in
+	// clear, Resource whose environment.
+	StaticCredentials Kind = "static_credentials"
 )
 
 // Feed is the way by which a signal reached us. It tells how far to trust it:
@@ -119,7 +127,7 @@ type Signal struct {
 	Count int
 
 	KeyStatus  string        // Active, Inactive, Expired
-	MaxSession time.Duration // of a RoleUpdated; 0 when unchanged
+	MaxSession time.Duration // of a RoleUpdated or RoleCreated; 0 when unchanged or not said
 	Weakened   bool          // of audit changes: records less than before
 
 	Issued     *Session

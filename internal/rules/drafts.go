@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
@@ -16,7 +17,7 @@ func drafts(catalogue []trail.Entry) []draft {
 		explicitDenials(catalogue), otherDenials(catalogue),
 		clientFailures(catalogue), canaries(catalogue), threats(catalogue), exposedKeys(catalogue),
 	)
-	return all
+	return append(all, guardRails(catalogue)...)
 }
 
 // ofCloudTrail are the detail types of CloudTrail's records: calls, what a
@@ -194,4 +195,18 @@ func exposedKeys(catalogue []trail.Entry) draft {
 	}, bySource[source], func(values []string) object {
 		return object{"source": list{source}, "detail-type": list{object{"prefix": "AWS Health "}}, "detail": object{"eventTypeCode": values}}
 	}}
+}
+
+// guardRails takes what checks look at and no verdict does, service by service.
+func guardRails(catalogue []trail.Entry) []draft {
+	var all []draft
+	sources, bySource := names(catalogue, trail.GuardRail)
+	for _, source := range sources {
+		name, _, _ := strings.Cut(source, ".")
+		all = append(all, draft{Rule{
+			Name: "Environments" + strings.ToUpper(name[:1]) + name[1:], Purpose: trail.GuardRail, Everywhere: true, Optional: true,
+			Description: "Environments that are set, which may hold an access key (" + name + ").",
+		}, bySource[source], succeeded(list{service(source)}, source)})
+	}
+	return all
 }

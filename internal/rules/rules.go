@@ -39,7 +39,7 @@ type Rule struct {
 	// IAM's events come in the partition's home Region alone.
 	Everywhere bool
 	// Optional rules can be left out: what they take is frequent in some accounts
-	// and decides little.
+	// and decides little, or is looked at by a check that may be off.
 	Optional bool
 	// Pattern is the event pattern, as compact JSON.
 	Pattern string

@@ -79,6 +79,12 @@ type envelope struct {
 // wanted is the rule that should take an event, judged by what the decoder
 // makes of it and not by any pattern.
 func wanted(e envelope, m meaning) string {
+	switch e.Detail.EventName {
+	case "RegisterTaskDefinition":
+		return "EnvironmentsEcs"
+	case "CreateFunction20150331", "UpdateFunctionConfiguration20150331v2":
+		return "EnvironmentsLambda"
+	}
 	if len(m.signals) == 0 {
 		switch e.Detail.EventName {
 		case "GetCallerIdentity":

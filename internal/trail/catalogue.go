@@ -24,6 +24,7 @@ const (
 	Canary         Purpose = "canary"          // tries the way from the event to the alert
 	LogLine        Purpose = "log_line"        // found in CloudWatch Logs
 	Intake         Purpose = "intake"          // passed on of what was found there; never believed of a bus
+	GuardRail      Purpose = "guard_rail"      // no verdict is made of it, but a check is
 )
 
 // Entry is one event that is understood. The documentation and the patterns
@@ -60,6 +61,8 @@ const (
 	sts    = "sts.amazonaws.com"
 	signIn = "signin.amazonaws.com"
 	audit  = "cloudtrail.amazonaws.com"
+	lambda = "lambda.amazonaws.com"
+	ecs    = "ecs.amazonaws.com"
 )
 
 // lookup finds what a successful call means, if it is listed. The name decides
@@ -498,6 +501,29 @@ var catalogue = []Entry{
 		Title:   "Sign-in to the console",
 		Meaning: "A failed one is a wrong password or second factor; one that succeeded is a use.",
 		Reads:   "responseElements.ConsoleLogin, additionalEventData.MFAUsed",
+	},
+
+	// Guard rails.
+	{
+		Source: lambda, Name: "CreateFunction20150331", Purpose: GuardRail, decode: functionConfigured,
+		Kinds:   kinds(incident.StaticCredentials),
+		Title:   "Function created",
+		Meaning: "Its environment may hold an access key, where a role would do. CloudTrail leaves the variables out, says AWS; a record that has them is read.",
+		Reads:   "requestParameters.functionName, .environment.variables",
+	},
+	{
+		Source: lambda, Name: "UpdateFunctionConfiguration20150331v2", Purpose: GuardRail, decode: functionConfigured,
+		Kinds:   kinds(incident.StaticCredentials),
+		Title:   "Function configured",
+		Meaning: "As for a function that is created.",
+		Reads:   "requestParameters.functionName, .environment.variables",
+	},
+	{
+		Source: ecs, Name: "RegisterTaskDefinition", Purpose: GuardRail, decode: taskRegistered,
+		Kinds:   kinds(incident.StaticCredentials),
+		Title:   "Task definition registered",
+		Meaning: "The environment of one of its containers may hold an access key, where a task role would do. What comes from Secrets Manager or Parameter Store is not looked at.",
+		Reads:   "requestParameters.family, .containerDefinitions.environment",
 	},
 
 	// Use.

@@ -281,6 +281,7 @@ func roleEvent(kind incident.Kind) func(*record) string {
 func roleCreated(r *record) string {
 	made := r.response.Get("role")
 	r.sig.Kind = incident.RoleCreated
+	r.setMaxSession()
 	if document := firstText(r.params.Get("assumeRolePolicyDocument"), made.Get("assumeRolePolicyDocument")); document != "" {
 		trust := policy.Trust(document)
 		r.sig.Trust = &trust
@@ -294,10 +295,14 @@ func roleCreated(r *record) string {
 
 func roleUpdated(r *record) string {
 	r.sig.Kind = incident.RoleUpdated
+	r.setMaxSession()
+	return r.targetRole()
+}
+
+func (r *record) setMaxSession() {
 	if seconds, ok := r.params.Get("maxSessionDuration").Int(); ok && seconds > 0 && seconds <= maxLifetime {
 		r.sig.MaxSession = time.Duration(seconds) * time.Second
 	}
-	return r.targetRole()
 }
 
 func trustChanged(r *record) string {

@@ -234,6 +234,7 @@ var needs = map[incident.Kind][]string{
 	incident.ThreatFinding:          {"threat"},
 	incident.ExposureNotice:         {"target", "exposure"},
 	incident.SignInFailed:           {"target"},
+	incident.StaticCredentials:      {"exposure"},
 }
 
 // checkSecrets fails if anything that was decoded holds what was planted.
