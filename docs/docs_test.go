@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trailverdict/trailverdict/internal/check"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/correlate"
@@ -55,6 +56,7 @@ what spoke for it and what against. How often that is right is measured in [accu
 
 `)
 	evidence(&b)
+	rails(&b)
 	golden(t, "detections.md", b.String())
 }
 
@@ -129,6 +131,7 @@ var purposes = []part{
 	{trail.Intake, "What was found in them, on its way to the detector"},
 	{trail.Refusal, "Denied calls"},
 	{trail.AuditChange, "Changes of what is recorded"},
+	{trail.GuardRail, "Environments, for guard rails"},
 	{trail.Threat, "Findings of GuardDuty"},
 	{trail.Health, "Notices of AWS Health"},
 	{trail.Usage, "Successful calls"},
@@ -184,6 +187,35 @@ func evidence(b *strings.Builder) {
 			}
 		}
 		b.WriteByte('\n')
+	}
+}
+
+// rails describes the guard rails.
+func rails(b *strings.Builder) {
+	b.WriteString(`## Guard rails
+
+What follows is no incident: no verdict is made of it, and nobody is woken. It lets an incident become
+worse. The reports tell it, and ` + "`trailverdict checks`" + ` lists it out of recorded events; the part
+` + "[`checks`](configuration.md#checks)" + ` of the configuration says what is looked for.
+
+`)
+	for _, r := range check.Rails() {
+		state := "off"
+		if r.On {
+			state = "on"
+		}
+		fmt.Fprintf(b, "### `%s`\n\n**%s.** %s\n\n- **Setting**: `checks.%s`, %s without it.\n- **Told by**: %s\n- **Not told**: %s\n- **Cannot be seen**: %s\n\n",
+			r.Kind, r.Title, r.Why, r.Key, state, r.Reads, r.Quiet, r.Blind)
+	}
+}
+
+func TestEveryGuardRailIsDescribed(t *testing.T) {
+	var kinds []incident.CheckKind
+	for _, r := range check.Rails() {
+		kinds = append(kinds, r.Kind)
+	}
+	if d := cmp.Diff(incident.CheckKinds, kinds); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -133,7 +133,7 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	for _, err := range s.Failed {
 		line("unreadable", err.Error())
 	}
-	if !o.compares() {
+	if !o.compares() && !d.unjudged {
 		line("findings", d.tally.words(o))
 	}
 	title := "not visible"

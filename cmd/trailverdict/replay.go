@@ -194,6 +194,7 @@ func (p *program) inputs(paths []string) ([]replay.Input, error) {
 
 // decision is all that a replay concluded.
 type decision struct {
+	unjudged bool // no findings were asked for
 	summary  replay.Summary
 	asOf     time.Time
 	settings incident.Settings

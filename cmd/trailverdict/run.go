@@ -96,7 +96,7 @@ speak with one.`,
 	root.SetErr(p.stderr)
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
 	root.AddCommand(
-		p.replayCommand(), p.reportCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
+		p.replayCommand(), p.reportCommand(), p.checksCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
 		p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.investigateCommand(), p.versionCommand(),
 	)
 	return root

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
 	{"internal/policy", "internal/logline", "internal/routing", "internal/localaws/account"},
-	{"internal/trail", "internal/correlate", "internal/render", "internal/config", "internal/telemetry"},
+	{"internal/trail", "internal/correlate", "internal/check", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
 	{"internal/detect", "internal/doctor", "internal/explain", "internal/intake", "internal/report", "internal/store/filing"},
 	{"internal/investigate", "internal/notify", "internal/reporting", "internal/settle", "internal/aws/canary", "internal/aws/inspect"},
@@ -42,7 +42,7 @@ var forTests = []string{"internal/render/rendertest", "internal/store/storetest"
 // the same events, settings and time give the same bytes.
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
-	"internal/logline", "internal/routing", "internal/trail", "internal/correlate", "internal/render", "internal/render/page", "internal/cost",
+	"internal/logline", "internal/routing", "internal/trail", "internal/correlate", "internal/check", "internal/render", "internal/render/page", "internal/cost",
 	"internal/doctor", "internal/explain",
 }
 

@@ -96,6 +96,9 @@ type Report struct {
 	Changed []Change
 	// Suppressions says in words which of them are over, or cover nothing.
 	Suppressions []string
+	// Checks are the period's changes beyond the guard rails of which no finding
+	// tells, oldest first.
+	Checks []Check
 	// BlindSpots says in words what these events cannot show.
 	BlindSpots []string
 }

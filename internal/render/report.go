@@ -21,6 +21,7 @@ type report struct {
 	From       string    `json:"from,omitempty"`
 	To         string    `json:"to,omitempty"`
 	Principals []anomaly `json:"principals"`
+	Checks     []check   `json:"checks,omitempty"`
 }
 
 type anomaly struct {
@@ -40,6 +41,9 @@ func ReportJSON(w io.Writer, r incident.Report) error {
 	out := report{Schema: ReportSchema, From: stamp(r.From), To: stamp(r.To), Principals: make([]anomaly, 0, len(r.Anomalies))}
 	for _, a := range r.Anomalies {
 		out.Principals = append(out.Principals, wireAnomaly(a))
+	}
+	for _, c := range r.Checks {
+		out.Checks = append(out.Checks, wireCheck(c))
 	}
 	return writeLine(w, out)
 }
@@ -159,6 +163,7 @@ func ReportText(w io.Writer, r incident.Report) error {
 		t.about(a, r.To)
 	}
 	t.verdicts(r.Findings)
+	t.checks(r.Checks)
 	t.suppressions(r.Suppressions)
 	t.blindSpots(r.BlindSpots)
 	if _, err := io.WriteString(w, t.String()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trailverdict/trailverdict/internal/check"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/interval"
@@ -30,6 +31,8 @@ type Input struct {
 	// Uses are those of the principals of which Book.Curious asks, by their keys.
 	Uses     map[string][]incident.Use
 	Findings []incident.Finding
+	// Checks are those of the period, in whatever order.
+	Checks []incident.Check
 	// Forwarded are the Regions from which events are forwarded, and Capped the
 	// limits that were reached in reading; both are for the blind spots.
 	Forwarded []string
@@ -59,6 +62,7 @@ func Build(e correlate.Evidence, s incident.Settings, from, asOf time.Time) inci
 		return incident.Report{BlindSpots: blindSpots(in)}
 	}
 	in.Findings = correlate.Findings(e, s, asOf)
+	in.Checks = check.Of(e.Signals, s)
 	in.Book.Fold(e.Signals, lineage.Build(e.Signals, e.Uses), asOf, func(key string, s *incident.Signal) {
 		in.Failures[key] = append(in.Failures[key], FailureOf(s))
 	})
@@ -77,6 +81,7 @@ func Make(in Input) incident.Report {
 	r.Anomalies = now.anomalies
 	r.Series = now.series()
 	r.Findings = endedAfter(in.From, in.Findings)
+	r.Checks = check.Besides(in.Checks, in.Findings)
 	r.Suppressions = staleSuppressions(in)
 	return r
 }

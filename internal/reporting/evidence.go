@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trailverdict/trailverdict/internal/check"
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
@@ -31,7 +32,9 @@ type gathering struct {
 	home     string // the account of events that name none
 	period   Period
 	book     *report.Book
+	settings incident.Settings
 
+	checks   []incident.Check            // of the period
 	failures map[string][]report.Failure // of the period, by state
 	subjects map[string]bool             // whom the period's signals are about
 	seen     map[[2]string]bool          // events of the run, by account and id
@@ -49,7 +52,7 @@ type lore struct {
 
 func (r *Reporter) gathering(book *report.Book, home string, p Period) *gathering {
 	return &gathering{
-		evidence: r.Evidence, limits: r.Limits, home: home, period: p, book: book,
+		evidence: r.Evidence, limits: r.Limits, home: home, period: p, book: book, settings: r.Settings,
 		failures: map[string][]report.Failure{}, subjects: map[string]bool{},
 		seen: map[[2]string]bool{}, asked: map[string]lore{},
 	}
@@ -131,10 +134,21 @@ func (g *gathering) fold(ctx context.Context, signals []incident.Signal) error {
 		}
 	})
 	period := slices.DeleteFunc(fresh, func(s incident.Signal) bool { return s.Time.Before(g.period.From()) })
+	g.check(period)
 	for key := range correlate.Subjects(e, period) {
 		g.subjects[key] = true
 	}
 	return nil
+}
+
+// check keeps what lies beyond the guard rails, up to a limit.
+func (g *gathering) check(signals []incident.Signal) {
+	found := check.Of(signals, g.settings)
+	room := g.limits.Checks - len(g.checks)
+	if len(found) > room && room > 0 {
+		g.cap("a report tells of %d changes beyond the guard rails, and there were more", g.limits.Checks)
+	}
+	g.checks = append(g.checks, found[:min(len(found), max(0, room))]...)
 }
 
 // ask reads what is filed under the keys and workloads of which signals do not

@@ -18,6 +18,8 @@ type Limits struct {
 	// read; Suspects the most whose failures before the period are, since so many
 	// came at once.
 	Asked, Suspects int
+	// Checks are the most changes beyond the guard rails that are told of.
+	Checks int
 	// Accounts are the most that get a report of their own.
 	Accounts int
 }
@@ -26,6 +28,6 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		History: 30 * 24 * time.Hour, Signals: 500_000, Hourly: 50_000,
-		Principals: 12_800, Asked: 3000, Suspects: 200, Accounts: 50,
+		Principals: 12_800, Asked: 3000, Suspects: 200, Checks: 1000, Accounts: 50,
 	}
 }

@@ -80,10 +80,11 @@ func (r *Reporter) Report(ctx context.Context, home string, p Period) (Outcome, 
 		accounts = accounts[:r.Limits.Accounts]
 	}
 	out.Capped = len(in.Capped) > 0
-	findings := in.Findings
+	findings, checks := in.Findings, in.Checks
 	var errs []error
 	for _, account := range accounts {
 		in.Account, in.Findings = account, of(findings, account, home)
+		in.Checks = slices.DeleteFunc(slices.Clone(checks), func(c incident.Check) bool { return c.Account != account })
 		if account != home {
 			in.Forwarded = nil // its Regions are its own affair
 		}
@@ -145,7 +146,7 @@ func (r *Reporter) gather(ctx context.Context, home string, p Period, out *Outco
 	if b.dropped > 0 {
 		g.cap("%d principals are known between reports, and there were %d more", r.Limits.Principals, b.dropped)
 	}
-	in.Book, in.Failures, in.Capped = b.book, g.failures, g.capped
+	in.Book, in.Failures, in.Checks, in.Capped = b.book, g.failures, g.checks, g.capped
 	return in, nil
 }
 

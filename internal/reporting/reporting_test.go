@@ -339,3 +339,30 @@ func TestPeriodOf(t *testing.T) {
 		}
 	}
 }
+
+// TestAReportTellsWhatIsBeyondTheGuardRails in its own account and period alone.
+func TestAReportTellsWhatIsBeyondTheGuardRails(t *testing.T) {
+	w := newWorld(t)
+	raised := func(id, account string, hour int, most time.Duration) incident.Signal {
+		return incident.Signal{
+			ID: id, Account: account, Region: "us-east-1", Time: hours(hour), Kind: incident.RoleUpdated, Feed: incident.FromTrail, Count: 1,
+			MaxSession: most, Target: incident.Principal{Type: incident.Role, Account: account, Name: "role-" + id},
+		}
+	}
+	w.keep(raised("early", ours, 3, 12*time.Hour), raised("long", ours, 30, 12*time.Hour), raised("short", ours, 31, time.Hour), raised("theirs", "444455556666", 32, 12*time.Hour))
+	w.report(Day, hours(48))
+	for key, body := range w.shelf.kept {
+		want := "role-long"
+		if strings.Contains(key, "444455556666") {
+			want = "role-theirs"
+		}
+		for _, name := range []string{"role-early", "role-long", "role-short", "role-theirs"} {
+			if got := strings.Contains(body, "sessions of role "+name); got != (name == want) {
+				t.Errorf("%s tells of %s: %t", key, name, got)
+			}
+		}
+	}
+	if len(w.shelf.kept) != 4 {
+		t.Errorf("%d reports, want two forms for two accounts", len(w.shelf.kept))
+	}
+}

@@ -52,7 +52,7 @@ func (r *record) static(of string, name jsonscan.Value, found static) string {
 	r.sig.Kind = incident.StaticCredentials
 	r.sig.Key = found.key
 	r.sig.Exposure = &incident.Exposure{What: found.what, Where: strings.Join(slices.Compact(found.variables), ", ")}
-	if r.sig.Resource = of; variable(baseName(name.Str())) != "" {
+	if r.sig.Resource = of; isHarmless(baseName(name.Str())) {
 		r.sig.Resource += " " + baseName(name.Str())
 	}
 	return ""
@@ -89,12 +89,17 @@ func (f *static) see(name, value string) {
 
 // variable is the name of a variable, or what stands for one that is no name.
 func variable(name string) string {
-	const longest = 100
-	other := func(c rune) bool { return c != '_' && c != '-' && c != '.' && !alphanumeric(string(c)) }
-	if name == "" || len(name) > longest || strings.ContainsFunc(name, other) {
-		return "a variable"
+	if isHarmless(name) {
+		return name
 	}
-	return name
+	return "a variable"
+}
+
+func isHarmless(name string) bool {
+	const longest = 255
+	return name != "" && len(name) <= longest && !strings.ContainsFunc(name, func(c rune) bool {
+		return !strings.ContainsRune("_-.:", c) && !alphanumeric(string(c))
+	})
 }
 
 func isKeyID(s string) bool {

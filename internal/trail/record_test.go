@@ -421,6 +421,30 @@ var changes = []struct {
 		incident.Signal{Kind: incident.RoleUpdated, Target: roleNamed("orders-api"), MaxSession: 12 * time.Hour},
 	},
 	{
+		"a task gets an access key", ecs, "RegisterTaskDefinition", byRole,
+		[]string{params(`"family":"orders-sync","containerDefinitions":[{"name":"log","environment":[{"name":"LEVEL","value":"info"}]},{"name":"app","environment":[{"name":"AWS_SECRET_ACCESS_KEY","value":"` + secretForm + `"},{"name":"AWS_ACCESS_KEY_ID","value":"AKIAEXAMPLEORDERS001"}]}]`)},
+		incident.Signal{
+			Kind: incident.StaticCredentials, Key: "AKIAEXAMPLEORDERS001", Resource: "task definition orders-sync",
+			Exposure: &incident.Exposure{What: "secret_access_key", Where: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"},
+		},
+	},
+	{
+		"a function is made with a key under a name of its own", lambda, "CreateFunction20150331", byRole,
+		[]string{params(`"functionName":"export","environment":{"variables":{"PARTNER":"AKIAEXAMPLEPARTNER01"}}`)},
+		incident.Signal{
+			Kind: incident.StaticCredentials, Key: "AKIAEXAMPLEPARTNER01", Resource: "function export",
+			Exposure: &incident.Exposure{What: "access_key_id", Where: "PARTNER"},
+		},
+	},
+	{
+		"a function gets a key, which the record hides", lambda, "UpdateFunctionConfiguration20150331v2", byRole,
+		[]string{params(`"functionName":"arn:aws:lambda:eu-west-1:111122223333:function:export","environment":{"variables":{"PARTNER_SECRET_ACCESS_KEY":"HIDDEN_DUE_TO_SECURITY_REASONS","PORT":"80"}}`)},
+		incident.Signal{
+			Kind: incident.StaticCredentials, Resource: "function export",
+			Exposure: &incident.Exposure{What: "secret_access_key", Where: "PARTNER_SECRET_ACCESS_KEY"},
+		},
+	},
+	{
 		"a role's description changes", iam, "UpdateRole", byRole,
 		[]string{params(`"roleName":"orders-api","description":"orders"`)},
 		incident.Signal{Kind: incident.RoleUpdated, Target: roleNamed("orders-api")},

@@ -63,6 +63,11 @@ thresholds:
   quiet: 48h
   propagation: 1m30s
   max_evidence: 60
+checks:
+  max_session: 90m
+  oidc_subject: false
+  static_credentials: true
+  ci_users: [ci-*, github]
 suppressions:
   - verdict: misconfiguration
     cause: clock_skew
@@ -124,6 +129,7 @@ log_groups:
 				Correlation: 2 * time.Hour, SpikeFloor: 6, SpikeWindow: 10 * time.Minute, PlainFailures: 4, Denials: 7, RefreshBeats: 8,
 				Lateness: 20 * time.Minute, Quiet: 48 * time.Hour, Propagation: 90 * time.Second, MaxEvidence: 60,
 			},
+			Checks: incident.Checks{MaxSession: 90 * time.Minute, StaticCredentials: true, CIUsers: []string{"ci-*", "github"}},
 			Suppressions: []incident.Suppression{
 				{
 					Verdict: incident.Misconfiguration, Cause: incident.ClockSkew, Subject: "legacy-*", Account: "111122223333",
@@ -168,7 +174,7 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"no version", "accounts: []\n", "f.yaml:1:1: key version is missing"},
 		{"a version to come", "version: 2\n", `f.yaml:1:10: version: expected 1, the only version of the format so far, got the number "2"`},
 		{"a version in quotes", "version: \"1\"\n", "f.yaml:1:10: version: expected 1, the only version of the format so far, got text"},
-		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, suppressions, owners, routes and log_groups, got a list"},
+		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, checks, suppressions, owners, routes and log_groups, got a list"},
 		{"an unknown key", "version: 1\ncolour: red\n", `f.yaml:2:1: unknown key "colour"`},
 		{"a key that is nearly right", "version: 1\norganizations: []\n", `f.yaml:2:1: unknown key "organizations"; did you mean organisations?`},
 		{"a key in another style", "version: 1\ntrustedAccounts: []\n", `f.yaml:2:1: unknown key "trustedAccounts"; did you mean trusted_accounts?`},
@@ -237,6 +243,14 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"nested dashes", "version: 1\naccounts:\n  " + strings.Repeat("- ", 5000) + "x", "f.yaml:3:35: lists and mappings are nested more than 16 deep"},
 		{"very many keys", "version: 1\n" + strings.Repeat("a: 1\n", 12000), "f.yaml:10001:2: the file has more than 10000 keys"},
 		{"a file of another size", "version: 1\n#" + strings.Repeat("x", maxSize), "f.yaml: the file has 131084 bytes; a configuration may have 131072"},
+		{
+			"checks", "version: 1\nchecks:\n  max_session: 13h\n  oidc_subject: \"yes\"\n  ci_users: [\"*\", ci, ci]\n  session: 1h\n",
+			"f.yaml:3:16: checks.max_session: expected a duration from 15m to 12h, got 13h\n" +
+				"f.yaml:4:17: checks.oidc_subject: expected true or false, got text\n" +
+				"f.yaml:5:14: checks.ci_users[0]: expected the name of a user, such as ci-*, got \"*\", which matches everybody\n" +
+				"f.yaml:5:23: checks.ci_users[2]: the same value stands on line 5\n" +
+				"f.yaml:6:3: checks: unknown key \"session\"",
+		},
 		{
 			"log groups of everybody and nobody", "version: 1\nlog_groups:\n  - pattern: \"*\"\n    workload: all\n  - pattern: /a\n  - workload: b\n  - {pattern: /a, principal: app}\n",
 			"f.yaml:3:14: log_groups[0].pattern: the pattern \"*\" matches every log group; name some\n" +

@@ -87,6 +87,7 @@ func (r *reader) top(n ast.Node, c *config.Config) {
 		{"trusted_networks", listOf(r, &s.TrustedNetworks, r.network)},
 		{"change_windows", r.changeWindows(&s.ChangeWindows)},
 		{"thresholds", r.thresholds(&s.Thresholds)},
+		{"checks", r.checks(&s.Checks)},
 		{"suppressions", r.suppressions(&s.Suppressions)},
 		{"owners", r.owners(&c.Owners)},
 		{"routes", r.routes(&c.Routes)},
@@ -203,6 +204,17 @@ func (r *reader) thresholds(dst *incident.Thresholds) func(string, ast.Node) {
 		if dst.Quiet < dst.Lateness {
 			r.reportAt(start(n), join(path, "quiet"), "expected at least the lateness's %s: an incident would be over before its evidence is in", dst.Lateness)
 		}
+	}
+}
+
+func (r *reader) checks(dst *incident.Checks) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		r.mapping(path, n, 0, []key{
+			{"max_session", into(&dst.MaxSession, r.duration(15*time.Minute, 12*time.Hour))},
+			{"oidc_subject", into(&dst.OIDCSubject, r.truth)},
+			{"static_credentials", into(&dst.StaticCredentials, r.truth)},
+			{"ci_users", listOf(r, &dst.CIUsers, r.userName)},
+		})
 	}
 }
 

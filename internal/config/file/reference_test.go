@@ -60,6 +60,7 @@ func TestExampleLoads(t *testing.T) {
 		{"networks", len(c.Settings.TrustedNetworks)},
 		{"change windows", len(c.Settings.ChangeWindows)},
 		{"suppressions", len(c.Settings.Suppressions)},
+		{"users of pipelines", len(c.Settings.Checks.CIUsers)},
 		{"routes", len(c.Routes)},
 		{"log groups", len(c.LogGroups)},
 	} {

@@ -116,6 +116,17 @@ func isARN(s string) bool {
 // matchesEverybody holds for patterns whose name is made of wildcards alone.
 func matchesEverybody(pattern string) bool { return everybodyForm.MatchString(pattern) }
 
+// userName reads the name of a user, with wildcards.
+func (r *reader) userName(path string, n ast.Node) (string, bool) {
+	const what = "the name of a user, such as ci-*"
+	s, ok := r.formed(path, n, nameForm, what)
+	if ok && matchesEverybody(s) {
+		r.reportAt(n.GetToken(), path, "expected %s, got %s, which matches everybody", what, shown(s))
+		return "", false
+	}
+	return s, ok
+}
+
 func (r *reader) subject(path string, n ast.Node) (string, bool) {
 	const what = "a subject's name or ARN, with or without wildcards"
 	s, ok := r.text(path, n, what)

@@ -67,6 +67,7 @@ type page struct {
 	Cards      []card
 	Undrawn    string
 	Verdicts   []verdictRow
+	Rails      []rail
 	BlindSpots []string
 	// Suppressions are those that somebody has to look at.
 	Suppressions []string
@@ -131,6 +132,7 @@ func reportOf(r incident.Report) (page, error) {
 	}
 	p.Changes = changesOf(r, anchors)
 	p.Verdicts = verdictRows(r.Findings)
+	p.Rails = railsOf(r.Checks)
 	for _, s := range r.Suppressions {
 		p.Suppressions = append(p.Suppressions, render.OneLine(s))
 	}
@@ -366,6 +368,33 @@ func verdictRows(findings []incident.Finding) []verdictRow {
 			When:     render.When(f.FirstSeen, f.LastSeen),
 			Severity: f.Severity.String(),
 		})
+	}
+	return out
+}
+
+// rail is a guard rail and what lies beyond it.
+type rail struct {
+	Name, Fix, More string
+	Changes         []beyond
+}
+
+type beyond struct{ Fact, Who string }
+
+func railsOf(checks []incident.Check) []rail {
+	var out []rail
+	for _, k := range incident.CheckKinds {
+		shown, more := render.ChecksOf(k, checks)
+		if len(shown) == 0 {
+			continue
+		}
+		r := rail{Name: render.CheckName(k), Fix: render.OneLine(shown[len(shown)-1].Fix) + "."}
+		if more > 0 {
+			r.More = fmt.Sprintf("%d older ones are in the JSON report alone.", more)
+		}
+		for _, c := range shown {
+			r.Changes = append(r.Changes, beyond{render.OneLine(c.Fact) + ".", render.CheckWho(c)})
+		}
+		out = append(out, r)
 	}
 	return out
 }
