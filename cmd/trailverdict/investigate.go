@@ -20,6 +20,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/investigate"
 	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
@@ -223,7 +224,8 @@ func (p *program) lookInto(ctx context.Context, o investigateOptions) error {
 	r := o.request(account)
 	r.Settings = c.Settings
 	result, err := investigate.Run(ctx, r, account, cache, func(now investigate.Progress) {
-		spinner.tell(fmt.Sprintf("%s (%s, %s)", now.Asking, count(now.Requests, "request"), count(now.Events, "event")))
+		// A line that is wider than a terminal cannot be wiped away.
+		spinner.tell(fmt.Sprintf("%s (%s)", render.Short(now.Asking, 46), count(now.Requests, "request")))
 	})
 	spinner.finish()
 	switch {

@@ -163,7 +163,8 @@ func (p *plan) aboutPrincipal() {
 	}
 }
 
-// keysOf are the principal's keys that are known, the newest first.
+// keysOf are the principal's keys that are known, the newest first, without
+// those that ended before the time asked about.
 func (p *plan) keysOf() []string {
 	var keys []string
 	for _, t := range []incident.PrincipalType{incident.Role, incident.User} {
@@ -172,7 +173,9 @@ func (p *plan) keysOf() []string {
 		}
 		who := incident.Principal{Type: t, Account: p.Account, Name: p.Principal.Name}
 		for _, is := range newest(p.graph.Of(who)) {
-			keys = append(keys, is.AccessKeyID)
+			if !is.Expired(p.From) {
+				keys = append(keys, is.AccessKeyID)
+			}
 		}
 		for _, u := range p.uses {
 			if u.Principal.Same(who) && u.AccessKeyID != "" && !slices.Contains(keys, u.AccessKeyID) {

@@ -30,7 +30,7 @@ const (
 // Text writes a result for people, 80 columns wide: the verdicts on what was
 // asked, then the lineage of its keys, then what could not be seen.
 func Text(w io.Writer, r Result, o TextOptions) error {
-	t := &writer{Result: r, o: o}
+	t := &writer{Result: r, o: o, shown: map[string]bool{}}
 	t.answer()
 	if err := t.findings(t.Findings); err != nil {
 		return err
@@ -49,7 +49,8 @@ func Text(w io.Writer, r Result, o TextOptions) error {
 type writer struct {
 	strings.Builder
 	Result
-	o TextOptions
+	o     TextOptions
+	shown map[string]bool // keys that stand above others and were written
 }
 
 func (t *writer) paragraph(prefix, s string) { t.WriteString(render.Paragraph(prefix, s)) }
@@ -67,14 +68,14 @@ func (r Result) subject() string {
 	return "account " + r.Account
 }
 
-// shown are the findings that are grave enough.
-func (t *writer) shown(list []incident.Finding) []incident.Finding {
+// grave are the findings that are grave enough.
+func (t *writer) grave(list []incident.Finding) []incident.Finding {
 	return slices.DeleteFunc(slices.Clone(list), func(f incident.Finding) bool { return f.Severity < t.o.MinSeverity })
 }
 
 // answer is the line that must be enough where there is no finding.
 func (t *writer) answer() {
-	if len(t.shown(t.Findings)) > 0 {
+	if len(t.grave(t.Findings)) > 0 {
 		return
 	}
 	s := "Nothing speaks of an incident of " + t.subject() + "."
@@ -115,7 +116,7 @@ func (t *writer) elsewhere(key string) string {
 }
 
 func (t *writer) findings(list []incident.Finding) error {
-	list = t.shown(list)
+	list = t.grave(list)
 	show := list
 	if !t.o.Verbose && len(show) > shownFindings+1 {
 		show = show[:shownFindings]
@@ -136,7 +137,7 @@ func (t *writer) findings(list []incident.Finding) error {
 
 // others are findings about others, in a line each.
 func (t *writer) others() {
-	list := t.shown(t.Others)
+	list := t.grave(t.Others)
 	if len(list) == 0 {
 		return
 	}
@@ -180,7 +181,7 @@ func (t *writer) further() {
 	if len(t.Keys) > 0 {
 		return
 	}
-	for _, f := range t.shown(t.Findings) {
+	for _, f := range t.grave(t.Findings) {
 		if len(f.Subject.AccessKeyIDs) > 0 {
 			t.WriteString("\n")
 			t.paragraph("Next     ", "where the key comes from and what it did:")
@@ -235,6 +236,10 @@ func (t *writer) key(indent string, k *Key, whole bool) {
 		head += ", session " + k.Issuance.Session
 	}
 	t.paragraph(indent+"└─ ", head)
+	if !whole && t.shown[k.ID] {
+		return
+	}
+	t.shown[k.ID] = t.shown[k.ID] || !whole
 	line := func(title, text string) { t.paragraph(fmt.Sprintf("%s   %-8s ", indent, title), text) }
 	t.came(k, line)
 	t.end(k, line)
@@ -285,6 +290,9 @@ func (t *writer) end(k *Key, line func(title, text string)) {
 func (t *writer) did(k *Key, line func(title, text string)) {
 	if len(k.Calls) == 0 {
 		what := "nothing that is recorded"
+		if k.Issuance != nil && k.Issuance.Time.Before(t.From) {
+			what += " since " + clock(t.From)
+		}
 		if !k.Asked {
 			what = "not asked"
 		}
