@@ -61,7 +61,7 @@ var topics = []topic{
 		title: "the person is no longer assigned to this account or permission set", verdict: incident.Misconfiguration, cause: incident.ImplicitDeny, sure: Likely,
 		why: "Identity Center knows who signed in, and answers that there is no such assignment.",
 		checks: []Check{
-			{"aws sso list-account-roles --account-id ACCOUNT --access-token TOKEN", "the permission sets that are assigned; or look at the access portal's start page"},
+			{"The access portal's start page", "it lists the accounts and permission sets that are assigned to the person"},
 			{"grep -A6 sso_ ~/.aws/config", "sso_account_id and sso_role_name must be as assigned, in the same spelling"},
 		},
 		remedy: renew, source: "Identity Center portal API, GetRoleCredentials",
