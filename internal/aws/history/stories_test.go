@@ -66,8 +66,8 @@ func recorded(events []byte) (records, regions []string, last time.Time) {
 		}
 		var r struct {
 			EventID, EventSource, AwsRegion, EventCategory, RecipientAccountID string
-			EventTime                                                         time.Time
-			ManagementEvent                                                   *bool
+			EventTime                                                          time.Time
+			ManagementEvent                                                    *bool
 		}
 		if json.Unmarshal(line, &e) != nil || json.Unmarshal(e.Detail, &r) != nil || r.EventID == "" || r.EventSource == "" || r.AwsRegion == "" ||
 			r.RecipientAccountID != "111122223333" || r.ManagementEvent != nil && !*r.ManagementEvent || r.EventCategory != "" && r.EventCategory != "Management" {
