@@ -124,6 +124,9 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	if s.Other > 0 {
 		line("other files", fmt.Sprintf("%d without events", s.Other))
 	}
+	if s.Odd > 0 {
+		line("odd", count(s.Odd, "record")+" not written as CloudTrail writes its log files, and read in full, which takes longer")
+	}
 	if len(s.Skipped) > 0 {
 		line("skipped", skipped(s))
 	}

@@ -162,9 +162,13 @@ func (p *program) run(ctx context.Context, out io.Writer, inputs sources, c conf
 // replay's limits; this is about what is held no longer. It returns what undoes
 // it.
 func limitMemory(workers int) func() {
-	const program = 30 << 20 // its own text and data, which the limit does not count
-	before := debug.SetMemoryLimit(int64(64<<20+workers*(32<<20)) - program)
-	return func() { debug.SetMemoryLimit(before) }
+	const program = 34 << 20 // its own text and data, which the limit does not count
+	limit := debug.SetMemoryLimit(int64(64<<20+workers*(32<<20)) - program)
+	percent := debug.SetGCPercent(200) // less often, as long as there is room
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
 }
 
 // loadConfig reads the configuration, or takes the defaults without one.

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +51,7 @@ type Recording struct {
 	limits Limits
 
 	mu      sync.Mutex
+	held    []incident.Signal       // those that are not encoded: all of them, as long as they are few
 	signals sorter                  // every version of every event once
 	uses    sorter                  // joined
 	recent  map[string]incident.Use // those of uses that are not encoded yet, by key
@@ -81,20 +84,14 @@ func joinUses(_, a, b []byte) []byte {
 
 // Ingest takes what was decoded. Duplicates and conflicts are counted by Seal.
 func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []incident.Use) (store.Outcome, error) {
-	events := make([][]byte, len(signals))
-	for i := range signals {
-		events[i] = eventKey(&signals[i])
-	}
 	keys := make([]string, len(uses))
 	for i := range uses {
 		keys[i] = uses[i].Key()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, key := range events {
-		if err := r.signals.add(key, nil); err != nil {
-			return store.Outcome{}, err
-		}
+	if err := r.hold(signals); err != nil {
+		return store.Outcome{}, err
 	}
 	for i, u := range uses {
 		if have, ok := r.recent[keys[i]]; ok {
@@ -107,6 +104,26 @@ func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []
 		r.recent[keys[i]] = u
 	}
 	return store.Outcome{}, nil
+}
+
+// hold keeps signals as they are as long as they may be decided about as a whole.
+func (r *Recording) hold(signals []incident.Signal) error {
+	if r.signals.empty() && len(r.held)+len(signals) <= r.limits.Items {
+		r.held = append(r.held, signals...)
+		return nil
+	}
+	return errors.Join(r.encodeSignals(r.held), r.encodeSignals(signals))
+}
+
+// encodeSignals sorts signals, and what was held is no longer.
+func (r *Recording) encodeSignals(signals []incident.Signal) error {
+	for i := range signals {
+		if err := r.signals.add(eventKey(&signals[i]), nil); err != nil {
+			return err
+		}
+	}
+	r.held = nil
+	return nil
 }
 
 // encodeUses makes room for other recent ones.
@@ -143,7 +160,12 @@ func splitEvent(key []byte) (event, signal []byte) {
 // Seal ends the recording, and returns how many of its signals were there
 // several times.
 func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
-	if err := r.encodeUses(); err != nil {
+	if r.few() {
+		out, err := r.load(ctx)
+		r.release()
+		return out, err
+	}
+	if err := errors.Join(r.encodeSignals(r.held), r.encodeUses()); err != nil {
 		return store.Outcome{}, err
 	}
 	items, conflicts, err := r.count(ctx)
@@ -151,7 +173,7 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 		return store.Outcome{}, err
 	}
 	if items <= r.limits.Items {
-		err = r.load(ctx)
+		err = r.decode(ctx)
 	} else {
 		err = r.file(ctx)
 	}
@@ -161,6 +183,12 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 	out := store.Outcome{Duplicates: r.dropped, Conflicts: conflicts}
 	r.release()
 	return out, nil
+}
+
+// few reports whether nothing had to be encoded, and all of it can be decided
+// about as a whole.
+func (r *Recording) few() bool {
+	return r.signals.empty() && r.uses.empty() && len(r.held)+len(r.recent) <= r.limits.Items
 }
 
 // count counts events and uses, and the versions of events above the first. A
@@ -189,9 +217,18 @@ func (r *Recording) count(ctx context.Context) (items, conflicts int, err error)
 	return items, conflicts, nil
 }
 
-// load takes everything into memory, within the limits that a store has.
-func (r *Recording) load(ctx context.Context) error {
+// load takes what is held as everything, within the limits that a store has.
+func (r *Recording) load(ctx context.Context) (store.Outcome, error) {
 	m := store.NewMemory(store.DefaultLimits())
+	out, err := m.Put(ctx, r.held, slices.Collect(maps.Values(r.recent)))
+	if err == nil {
+		r.together, err = detect.New(m, incident.Settings{}).Evidence(ctx, time.Time{})
+	}
+	return out, err
+}
+
+// decode holds everything after all, since most of it was duplicates.
+func (r *Recording) decode(ctx context.Context) error {
 	for e, err := range r.signals.entries() {
 		if err != nil {
 			return err
@@ -201,9 +238,7 @@ func (r *Recording) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := m.Put(ctx, []incident.Signal{s}, nil); err != nil {
-			return err
-		}
+		r.held = append(r.held, s)
 	}
 	for e, err := range r.uses.entries() {
 		if err != nil {
@@ -213,12 +248,9 @@ func (r *Recording) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := m.Put(ctx, nil, []incident.Use{u}); err != nil {
-			return err
-		}
+		r.recent[string(e.key)] = u
 	}
-	var err error
-	r.together, err = detect.New(m, incident.Settings{}).Evidence(ctx, time.Time{})
+	_, err := r.load(ctx)
 	return err
 }
 
@@ -314,7 +346,7 @@ func (r *Recording) fileUses(ctx context.Context, filed *sorter) error {
 
 // release frees what is needed to read a recording alone.
 func (r *Recording) release() {
-	r.recent = map[string]incident.Use{}
+	r.held, r.recent = nil, map[string]incident.Use{}
 	r.signals.close()
 	r.uses.close()
 }
