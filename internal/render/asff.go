@@ -52,7 +52,7 @@ type asffFinding struct {
 	Title                 string            `json:"Title"`
 	Description           string            `json:"Description"`
 	SourceURL             string            `json:"SourceUrl,omitempty"`
-	Remediation           *asffRemedy       `json:"Remediation,omitempty"`
+	Remediation           asffRemedy        `json:"Remediation"`
 	ProductFields         map[string]string `json:"ProductFields"`
 	Resources             []asffResource    `json:"Resources"`
 	RecordState           string            `json:"RecordState"`
@@ -65,7 +65,8 @@ type asffRemedy struct {
 }
 
 type asffRecommendation struct {
-	Text string `json:"Text"`
+	Text string `json:"Text,omitempty"`
+	URL  string `json:"Url"`
 }
 
 type asffProvider struct {
@@ -196,6 +197,7 @@ func asff(f incident.Finding, productVersion string) asffFinding {
 		LastObservedAt:    stampMillis(f.LastSeen),
 		Title:             within(heading(f.Verdict)+": "+spaced(string(f.Cause))+", "+SubjectName(f.Subject), asffTitle),
 		Description:       within(f.Summary, asffDescription),
+		Remediation:       asffRemedy{asffRecommendation{stepsWithin(f.NextSteps, asffRemediation), Playbook(f.Verdict)}},
 		ProductFields:     asffProductFields(f, links, productVersion),
 		Resources:         asffSubject(f, region),
 		RecordState:       "ACTIVE",
@@ -215,9 +217,6 @@ func asff(f incident.Finding, productVersion string) asffFinding {
 	}
 	if len(links) > 0 {
 		out.SourceURL = links[0].URL
-	}
-	if text := stepsWithin(f.NextSteps, asffRemediation); text != "" {
-		out.Remediation = &asffRemedy{asffRecommendation{text}}
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func Email(w io.Writer, f incident.Finding, n Note) error {
 	m.evidence("What spoke against it", f.CounterEvidence, times)
 	m.known(f)
 	m.list("What would change the verdict", "- ", wouldChange(f)...)
-	m.links(Links(f))
+	m.links(append(Links(f), Link{"What " + spaced(string(f.Verdict)) + " means, and what to do", Playbook(f.Verdict)}))
 	m.identity(f)
 	if _, err := io.WriteString(w, m.String()); err != nil {
 		return fmt.Errorf("write mail: %w", err)

@@ -39,6 +39,11 @@ func (c console) page(service, region, fragment string) string {
 	return "https://" + region + "." + c.domain + "/" + service + "/home?region=" + region + "#" + fragment
 }
 
+// Playbook is the page that says what a verdict means and what to do about it.
+func Playbook(v incident.Verdict) string {
+	return "https://github.com/trailverdict/trailverdict/blob/main/docs/verdicts/" + string(v) + ".md"
+}
+
 // Links are the pages of the AWS console on which to go on: whom a finding is
 // about, what its keys did, the event that weighed most, and GuardDuty's own
 // finding. The console shows them in the account that is signed in.

@@ -238,7 +238,7 @@ func TestChatStaysWithinTheSchema(t *testing.T) {
 
 // withoutLinks is a text without those links to the console that are ours.
 func withoutLinks(s string, f incident.Finding) string {
-	for _, l := range Links(f) {
+	for _, l := range append(Links(f), Link{URL: Playbook(f.Verdict)}) {
 		s = strings.ReplaceAll("\n"+s+"\n", "\n"+l.URL+"\n", "\n\n")
 		s = s[1 : len(s)-1]
 	}

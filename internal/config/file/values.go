@@ -45,7 +45,7 @@ var (
 
 	queueForm    = newForm(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
 	functionForm = newForm(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
-	chatForm     = newForm(`^arn:aws[a-z-]*:chatbot::[0-9]{12}:chat-configuration/[a-z-]+/[A-Za-z0-9_-]{1,128}$`)
+	chatForm     = newForm(`^arn:aws[a-z-]*:chatbot::[0-9]{12}:chat-configuration/[A-Za-z-]+/[A-Za-z0-9_-]{1,128}$`)
 )
 
 // account reads an account id. Without quotes it is a number, and loses the
