@@ -50,7 +50,7 @@ func (v *view) cutoffs() {
 // cutOf reads a signal as a cut, or says that it is none.
 func (v *view) cutOf(sig *incident.Signal) *cut {
 	switch sig.Kind {
-	case incident.SessionsRevoked, incident.PolicyAttached, incident.ManagedPolicyWritten:
+	case incident.SessionsRevoked, incident.PolicyAttached, incident.ManagedPolicyWritten, incident.BoundaryPut:
 		return v.revocation(sig)
 	case incident.QuarantineAttached:
 		return &cut{
@@ -106,11 +106,12 @@ func providerCut(sig *incident.Signal) *cut {
 }
 
 // revocation reads a signal as a revocation of sessions: by its own content, or
-// by what the managed policy that it attaches was written to say.
+// by what the managed policy that it attaches, or sets as a boundary, was
+// written to say.
 func (v *view) revocation(sig *incident.Signal) *cut {
 	r := sig.Revocation
 	switch {
-	case sig.Kind == incident.PolicyAttached && r == nil:
+	case (sig.Kind == incident.PolicyAttached || sig.Kind == incident.BoundaryPut) && r == nil:
 		r = v.policyRevokes(sig)
 	case sig.Kind == incident.ManagedPolicyWritten && !sig.Policy.SetDefault:
 		return nil

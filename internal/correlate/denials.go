@@ -60,7 +60,7 @@ func (v *view) deniedBy(sig *incident.Signal) *cut {
 				return cu
 			}
 		case cu.reach == deniesCalls && !sig.Denial.Implicit && cu.affects(sig.Actor.IssuedAt, sig.Actor.SessionName, sig.Actor.ID):
-			if sig.Denial.Explicit && identityPolicy(sig.Denial.PolicyKind) || !sig.Denial.Explicit && since <= v.settings.Thresholds.Correlation {
+			if sig.Denial.Explicit && cu.denies(sig.Denial.PolicyKind) || !sig.Denial.Explicit && since <= v.settings.Thresholds.Correlation {
 				return cu
 			}
 		}
@@ -87,10 +87,14 @@ func (v *view) recreated(deleted *incident.Signal) bool {
 	})
 }
 
-// identityPolicy reports whether a denial's policy can be one that a cut put
-// on the subject. Where AWS does not say, it can.
-func identityPolicy(kind string) bool {
-	return kind == "" || strings.Contains(kind, "identity")
+// denies reports whether a denial's policy can be the one that the cut put on
+// the subject. Where AWS does not say, it can.
+func (cu *cut) denies(kind string) bool {
+	put := "identity"
+	if cu.sig.Kind == incident.BoundaryPut {
+		put = "boundary"
+	}
+	return kind == "" || strings.Contains(kind, put)
 }
 
 // afterCut judges the denials that follow a cut: from the usual network and

@@ -190,6 +190,9 @@ func (v *view) armed(cu *cut, pr profile) {
 			continue
 		}
 		how := v.compareActor(pr, sig.Actor)
+		if pr.first.After(cu.sig.Time.Add(-around)) {
+			how = unknown // what was first seen in these minutes is nobody's custom
+		}
 		if how == usual || how == unknown && v.habit(sig, cu.sig.Time) {
 			continue
 		}

@@ -52,6 +52,8 @@ func (v *view) handle(sig *incident.Signal) string {
 		if sig.Policy != nil {
 			return "managed/" + sig.Policy.ARN
 		}
+	case incident.BoundaryPut, incident.BoundaryDeleted:
+		return "boundary"
 	case incident.QuarantineAttached, incident.QuarantineDetached:
 		return "quarantine"
 	case incident.KeyStatusChanged:
@@ -92,6 +94,8 @@ func (v *view) undoWords(sig *incident.Signal) string {
 		return "took the quarantine policy off"
 	case incident.KeyStatusChanged:
 		return "made access key " + sig.Key + " active again"
+	case incident.BoundaryPut, incident.BoundaryDeleted:
+		return "took the permissions boundary off that revoked the sessions"
 	case incident.InlinePolicyPut, incident.ManagedPolicyWritten:
 		return "overwrote the policy that revoked the sessions"
 	}

@@ -98,7 +98,7 @@ func policyAttached(r *record) string {
 	switch {
 	case isQuarantine(p):
 		r.sig.Kind = incident.QuarantineAttached
-	case ofAWS(p) && p.Name == denyAllName:
+	case deniesAll(p):
 		r.sig.Kind, r.sig.Revocation = incident.PolicyAttached, &incident.Revocation{}
 	default:
 		r.sig.Kind = incident.PolicyAttached
@@ -140,6 +140,8 @@ func ofAWS(p *incident.Policy) bool {
 	a, ok := parseARN(p.ARN)
 	return ok && a.service == "iam" && strings.Contains(p.ARN, ":iam::aws:policy/")
 }
+
+func deniesAll(p *incident.Policy) bool { return ofAWS(p) && p.Name == denyAllName }
 
 func isQuarantine(p *incident.Policy) bool {
 	return ofAWS(p) && strings.HasPrefix(p.Name, quarantineName)
@@ -197,6 +199,9 @@ func boundaryPut(r *record) string {
 		return "requestParameters.permissionsBoundary"
 	}
 	r.sig.Kind, r.sig.Policy = incident.BoundaryPut, p
+	if deniesAll(p) {
+		r.sig.Revocation = &incident.Revocation{}
+	}
 	return r.target()
 }
 

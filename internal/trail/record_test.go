@@ -304,7 +304,7 @@ var changes = []struct {
 	{
 		"a boundary is put on a role", iam, "PutRolePermissionsBoundary", byRole,
 		[]string{params(`"roleName":"orders-api","permissionsBoundary":"arn:aws:iam::aws:policy/AWSDenyAll"`)},
-		incident.Signal{Kind: incident.BoundaryPut, Target: roleNamed("orders-api"), Policy: &incident.Policy{Name: "AWSDenyAll", ARN: "arn:aws:iam::aws:policy/AWSDenyAll"}},
+		incident.Signal{Kind: incident.BoundaryPut, Target: roleNamed("orders-api"), Policy: &incident.Policy{Name: "AWSDenyAll", ARN: "arn:aws:iam::aws:policy/AWSDenyAll"}, Revocation: &incident.Revocation{}},
 	},
 	{
 		"a boundary is put on a user", iam, "PutUserPermissionsBoundary", byRole,
