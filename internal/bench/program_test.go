@@ -306,6 +306,7 @@ func growth(t *testing.T, out *table) {
 	row("30,000 → 300,000 records of the mix", run(some), run(many))
 	failures := func(n, roles int, every time.Duration) cost { return run(outage{n, roles, every}.write(t)) }
 	row("failures, 30 → 300 roles with 200 each", failures(6000, 30, 30*time.Second), failures(60_000, 300, 30*time.Second))
+	row("failures, 300 → 3,000 roles with 200 each", failures(60_000, 300, 30*time.Second), failures(600_000, 3000, 30*time.Second))
 	row("incidents, 300 → 3,000 roles with 20 each", failures(6000, 300, 50*time.Minute), failures(60_000, 3000, 50*time.Minute))
 	row("failures of one role, 100,000 → 1,000,000", failures(100_000, 1, 30*time.Second), failures(1_000_000, 1, 30*time.Second))
 }

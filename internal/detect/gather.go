@@ -61,26 +61,25 @@ func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, er
 	if !h.From.IsZero() {
 		g.from[node] = h.From
 	}
-	g.signals = append(g.signals, unmet(g.met, h.Signals, func(s *incident.Signal) string { return s.Account + "|" + s.ID })...)
-	g.uses = append(g.uses, unmet(g.met, h.Uses, func(u *incident.Use) string { return u.Key() })...)
+	g.signals = appendUnmet(g.signals, g.met, h.Signals, func(s *incident.Signal) string { return s.Account + "|" + s.ID })
+	g.uses = appendUnmet(g.uses, g.met, h.Uses, func(u *incident.Use) string { return u.Key() })
 	g.capped = append(g.capped, h.Capped...)
 	return h.Signals, nil
 }
 
-// unmet are the items that were not met under another node, where that is
-// looked at.
-func unmet[T any](met map[string]bool, items []T, id func(*T) string) []T {
+// appendUnmet appends the items that were not met under another node, where that
+// is looked at.
+func appendUnmet[T any](to []T, met map[string]bool, items []T, id func(*T) string) []T {
 	if met == nil {
-		return items
+		return append(to, items...)
 	}
-	var out []T
 	for i := range items {
 		if key := id(&items[i]); !met[key] {
 			met[key] = true
-			out = append(out, items[i])
+			to = append(to, items[i])
 		}
 	}
-	return out
+	return to
 }
 
 // reached reports whether a limit is reached, and notes which.

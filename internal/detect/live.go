@@ -172,8 +172,7 @@ func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incide
 // they are about, and those that somebody did something to of whom the signals
 // tell something new.
 func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[string]incident.Principal {
-	about := correlate.Subjects(e, signals)
-	var touched []incident.Signal
+	touched := slices.Clone(signals)
 	for n := range e.Signals {
 		if r.covers(&e.Signals[n]) {
 			touched = append(touched, e.Signals[n])
@@ -184,8 +183,7 @@ func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[str
 			touched = append(touched, federatedBy(e, provider)...)
 		}
 	}
-	maps.Copy(about, correlate.Subjects(e, touched))
-	return about
+	return correlate.Subjects(e, touched)
 }
 
 // reach says whose deeds look different in the light of new signals, and how far

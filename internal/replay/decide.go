@@ -272,7 +272,7 @@ func (f *nodeFile) portions() iter.Seq2[[]string, error] {
 				}
 				p.node = string(node)
 			}
-			p.decides = p.decides || rest[0] != ofNote && e.value[0] == atHome
+			p.decides = p.decides || rest[0] != ofNote && e.value[0]&atHome != 0
 			p.own++
 		}
 		if p.endNode(); len(p.nodes) > 0 {

@@ -29,11 +29,13 @@ const (
 	ofNote   = 'z'
 )
 
-// The first byte of an item says whether the node is the first of those that it
-// is filed under, which is the one whose turn it is to decide about it.
+// The first byte of an item says more about it.
 const (
-	elsewhere = iota
-	atHome
+	// atHome is set where the node is the first of those that the item is filed
+	// under, which is the one whose turn it is to decide about it.
+	atHome byte = 1 << iota
+	// ownerless is set where a signal names a key, and not whose that is.
+	ownerless
 )
 
 // nodeKey begins the keys of all that is filed under a node. The length comes

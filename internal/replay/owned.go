@@ -53,7 +53,7 @@ type keyed struct {
 	into   *sorter
 	node   string
 	items  []entry
-	orphan bool // there may be signals that do not name the key's owner
+	orphan bool // there are signals that do not name the key's owner
 }
 
 func (k *keyed) take(e entry) error {
@@ -67,10 +67,7 @@ func (k *keyed) take(e entry) error {
 	if !bytes.HasPrefix(node, []byte("key/")) || rest[0] == ofNote {
 		return nil
 	}
-	if rest[0] == ofSignal {
-		kind, _ := kindAndSeconds(rest)
-		k.orphan = k.orphan || string(kind) != string(incident.SessionIssued)
-	}
+	k.orphan = k.orphan || rest[0] == ofSignal && e.value[0]&ownerless != 0
 	k.items = append(k.items, entry{bytes.Clone(e.key), bytes.Clone(e.value)})
 	return nil
 }
@@ -111,7 +108,7 @@ func (k *keyed) endKey() error {
 		if err := k.into.add(signalKey(owner.Key(), s), k.items[i].value); err != nil {
 			return err
 		}
-		moved := append([]byte{elsewhere}, k.items[i].value[1:]...)
+		moved := append([]byte{k.items[i].value[0] &^ atHome}, k.items[i].value[1:]...)
 		if err := k.into.add(k.items[i].key, moved); err != nil {
 			return err
 		}

@@ -22,9 +22,11 @@ import (
 // Limits bound the memory of a Recording. They do not depend on how many
 // workers there are, since findings must not either.
 type Limits struct {
-	// Items is how many signals and uses are decided about at once. A recording
-	// of no more is decided about as a whole, a larger one neighbourhood by
-	// neighbourhood.
+	// Whole is how many signals and uses a recording may have that is decided about
+	// as a whole. A larger one is decided about neighbourhood by neighbourhood.
+	Whole int
+	// Items is how many signals and uses a neighbourhood may have. Each worker
+	// holds one.
 	Items int
 	// SignalsPerKind and UsesPerNode are how many signals of one kind, and how
 	// many uses, are kept for a principal, key or workload of a larger
@@ -40,7 +42,7 @@ type Limits struct {
 
 // DefaultLimits are those of the command line.
 func DefaultLimits() Limits {
-	return Limits{Items: 6000, SignalsPerKind: 3000, UsesPerNode: 3000, Buffer: 6 << 20, Recent: 10_000}
+	return Limits{Whole: 15_000, Items: 6000, SignalsPerKind: 3000, UsesPerNode: 3000, Buffer: 6 << 20, Recent: 10_000}
 }
 
 // Recording is the evidence of a recording, of any size, in bounded memory. Take
@@ -108,7 +110,7 @@ func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []
 
 // hold keeps signals as they are as long as they may be decided about as a whole.
 func (r *Recording) hold(signals []incident.Signal) error {
-	if r.signals.empty() && len(r.held)+len(signals) <= r.limits.Items {
+	if r.signals.empty() && len(r.held)+len(signals) <= r.limits.Whole {
 		r.held = append(r.held, signals...)
 		return nil
 	}
@@ -172,7 +174,7 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 	if err != nil {
 		return store.Outcome{}, err
 	}
-	if items <= r.limits.Items {
+	if items <= r.limits.Whole {
 		err = r.decode(ctx)
 	} else {
 		err = r.file(ctx)
@@ -188,7 +190,7 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 // few reports whether nothing had to be encoded, and all of it can be decided
 // about as a whole.
 func (r *Recording) few() bool {
-	return r.signals.empty() && r.uses.empty() && len(r.held)+len(r.recent) <= r.limits.Items
+	return r.signals.empty() && r.uses.empty() && len(r.held)+len(r.recent) <= r.limits.Whole
 }
 
 // count counts events and uses, and the versions of events above the first. A
@@ -279,47 +281,56 @@ func (r *Recording) file(ctx context.Context) error {
 
 // fileSignals files one version of every event.
 func (r *Recording) fileSignals(ctx context.Context, filed *sorter) error {
-	var versions []incident.Signal
-	var last []byte
+	var stands incident.Signal // of the versions so far
+	var value, last []byte
+	end := func() error {
+		if last == nil {
+			return nil
+		}
+		return fileSignal(&stands, value, filed)
+	}
 	for e, err := range r.signals.entries() {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		event, encoded := splitEvent(e.key)
-		if !bytes.Equal(event, last) {
-			if err := fileSignal(versions, filed); err != nil {
-				return err
-			}
-			last, versions = append(last[:0], event...), versions[:0]
-		}
 		s, err := filing.DecodeSignal(encoded)
 		if err != nil {
 			return err
 		}
-		// Of very many versions all need not be there at once.
-		versions = store.Resolve(append(versions, s))
+		if bytes.Equal(event, last) {
+			if kept := store.Resolve([]incident.Signal{stands, s}); !bytes.Equal(filing.EncodeSignal(kept[0]), encoded) {
+				continue
+			}
+		} else if err := end(); err != nil {
+			return err
+		}
+		stands, value = s, append(append(value[:0], atHome), encoded...)
+		last = append(last[:0], event...)
 	}
-	return fileSignal(versions, filed)
+	return end()
 }
 
-// fileSignal files the version of an event that stands, if there is one.
-func fileSignal(versions []incident.Signal, filed *sorter) error {
-	for i := range versions {
-		value := append([]byte{atHome}, filing.EncodeSignal(versions[i])...)
-		workload := ""
-		if s := &versions[i]; s.Workload != "" && lineage.Resolved(s.Target) {
-			workload = lineage.WorkloadOf(s.Account, s.Workload).Key()
+// fileSignal files an event under its nodes. The value is how it is kept at home.
+func fileSignal(s *incident.Signal, value []byte, filed *sorter) error {
+	workload := ""
+	switch {
+	case !lineage.Resolved(s.Target):
+		if s.Key != "" && s.Kind != incident.SessionIssued {
+			value[0] |= ownerless
 		}
-		for _, node := range store.SignalNodes(versions[i]) {
-			key := signalKey(node, &versions[i])
-			if node == workload {
-				key = hintKey(node, &versions[i])
-			}
-			if err := filed.add(key, value); err != nil {
-				return err
-			}
-			value[0] = elsewhere
+	case s.Workload != "":
+		workload = lineage.WorkloadOf(s.Account, s.Workload).Key()
+	}
+	for _, node := range store.SignalNodes(*s) {
+		key := signalKey(node, s)
+		if node == workload {
+			key = hintKey(node, s)
 		}
+		if err := filed.add(key, value); err != nil {
+			return err
+		}
+		value[0] &^= atHome
 	}
 	return nil
 }
@@ -338,7 +349,7 @@ func (r *Recording) fileUses(ctx context.Context, filed *sorter) error {
 			if err := filed.add(useKey(node, string(e.key)), value); err != nil {
 				return err
 			}
-			value[0] = elsewhere
+			value[0] &^= atHome
 		}
 	}
 	return nil

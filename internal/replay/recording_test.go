@@ -15,7 +15,7 @@ import (
 
 // small limits make every story too large for memory, and cost nothing else.
 func small() replay.Limits {
-	return replay.Limits{Items: 1, SignalsPerKind: 1 << 20, UsesPerNode: 1 << 20, Buffer: 2000, Recent: 7}
+	return replay.Limits{Whole: 1, Items: 1, SignalsPerKind: 1 << 20, UsesPerNode: 1 << 20, Buffer: 2000, Recent: 7}
 }
 
 // neighbourly decides neighbourhood by neighbourhood, without leaving anything out.
@@ -125,7 +125,7 @@ func TestNeitherWorkersNorFilesMatter(t *testing.T) {
 
 // crowded limits are all reached.
 func crowded() replay.Limits {
-	return replay.Limits{Items: 120, SignalsPerKind: 3, UsesPerNode: 2, Buffer: 2000, Recent: 7}
+	return replay.Limits{Whole: 120, Items: 120, SignalsPerKind: 3, UsesPerNode: 2, Buffer: 2000, Recent: 7}
 }
 
 // scattered deals lines out to some files in another order, some of them twice.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -31,7 +32,9 @@ type coder struct {
 	err     error
 }
 
-func newWriter() *coder { return &coder{buf: []byte{version}, index: map[string]int{}} }
+func newWriter() *coder {
+	return &coder{buf: append(make([]byte, 0, 512), version), index: make(map[string]int, 32)}
+}
 
 func newReader(data []byte) *coder {
 	c := &coder{reading: true}
@@ -137,7 +140,7 @@ func (c *coder) str(s *string) {
 	if u == 1 {
 		n := uint64(len(*s))
 		c.uint(&n)
-		c.raw([]byte(*s))
+		c.buf = append(c.buf, *s...)
 		c.index[*s] = len(c.index)
 	}
 }
@@ -154,9 +157,7 @@ func (c *coder) readString(s *string) {
 			c.fail()
 			return
 		}
-		b := make([]byte, n)
-		c.raw(b)
-		*s = string(b)
+		*s, c.buf = string(c.buf[:n]), c.buf[n:]
 		c.strings = append(c.strings, *s)
 	case u-2 < uint64(len(c.strings)):
 		*s = c.strings[u-2]
@@ -241,15 +242,20 @@ func (c *coder) block(fields func()) {
 		c.readBlock(fields)
 		return
 	}
-	outer, zeros := c.buf, c.zeros
-	c.buf, c.zeros = nil, 0
+	start, zeros := len(c.buf), c.zeros
+	c.zeros = 0
 	fields()
-	inner := c.buf
-	c.buf, c.zeros = outer, zeros
-	n := uint64(len(inner))
-	if c.uint(&n); n > 0 {
-		c.raw(inner)
+	c.zeros = zeros
+	n := len(c.buf) - start
+	if n == 0 {
+		c.zeros++
+		return
 	}
+	// What stands before the fields is known behind them.
+	var room [64]byte
+	head := append(room[:0], make([]byte, c.zeros)...)
+	c.zeros = 0
+	c.buf = slices.Insert(c.buf, start, binary.AppendUvarint(head, uint64(n))...)
 }
 
 func (c *coder) readBlock(fields func()) {
