@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/render/page"
@@ -34,7 +36,8 @@ func (p *program) reportCommand() *cobra.Command {
 about it: failures that recur at a predictable interval (a broken refresh),
 renewals that stopped, issuances off the beat, a cadence that changed, spikes.
 
-A PATH is what it is for replay: a file, a folder, or - for standard input.
+A PATH is what it is for replay: a file, a folder, s3://bucket/prefix, or - for
+standard input.
 
 With --since-report it says first what changed since an earlier report, which
 was written with --format json: what is new, worse, better, or no more.
@@ -74,7 +77,7 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	inputs, err := p.inputs(paths)
+	inputs, err := p.sources(ctx, paths, replayOptions{})
 	if err != nil {
 		return err
 	}
@@ -82,31 +85,36 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	bar := p.progress(totalSize(inputs))
-	d, summary, err := gather(ctx, inputs, c, bar.add)
-	bar.finish()
-	dec := decision{summary: summary, settings: c.Settings}
-	if err == nil {
-		dec.asOf = summary.AsOf(o.asOf.Time)
-		evidence, failed := d.Evidence(ctx, dec.asOf)
-		if err = failed; err == nil {
-			r := report.Build(evidence, c.Settings, time.Time{}, dec.asOf)
-			if earlier != nil {
-				r = report.Compare(r, *earlier)
-			}
-			for _, f := range r.Findings {
-				dec.count(f, replayOptions{})
-			}
-			err = writeReport(o.format.value, out, r)
-		}
-	}
+	d, err := p.reportOn(ctx, out, inputs, c, o, earlier)
 	if err := out.finish(err); err != nil {
 		return err
 	}
-	if err := p.conclude(dec, replayOptions{}, time.Since(began)); !errors.Is(err, errCompromise) {
+	if err := p.conclude(d, replayOptions{}, time.Since(began)); !errors.Is(err, errCompromise) {
 		return err
 	}
 	return nil
+}
+
+// reportOn reads inputs and writes the report about them.
+func (p *program) reportOn(ctx context.Context, out io.Writer, inputs sources, c config.Config, o reportOptions, earlier *incident.Report) (decision, error) {
+	workers := runtime.GOMAXPROCS(0)
+	recording, summary, err := p.record(ctx, inputs, c, replayOptions{workers: workers})
+	if err != nil {
+		return decision{}, err
+	}
+	defer recording.Close()
+	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
+	r, err := recording.Report(ctx, d.asOf, workers, c.Settings)
+	if err != nil {
+		return d, err
+	}
+	if earlier != nil {
+		r = report.Compare(r, *earlier)
+	}
+	for _, f := range r.Findings {
+		d.count(f, replayOptions{})
+	}
+	return d, writeReport(o.format.value, out, r)
 }
 
 // loadReport reads an earlier report; nil without a name.

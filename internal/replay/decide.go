@@ -37,7 +37,12 @@ type Findings struct{ sorted sorter }
 // after the other or in up to the given number of workers, which makes no
 // difference to them.
 func (r *Recording) Decide(ctx context.Context, asOf time.Time, order Order, workers int, settings ...incident.Settings) ([]*Findings, error) {
-	d := decider{Recording: r, asOf: asOf, settings: settings, found: make([]sorter, len(settings))}
+	return r.decide(ctx, asOf, order, workers, nil, settings...)
+}
+
+// decide is Decide, which shows each neighbourhood to others, too; nil for nobody.
+func (r *Recording) decide(ctx context.Context, asOf time.Time, order Order, workers int, show func(detect.Neighbourhood), settings ...incident.Settings) ([]*Findings, error) {
+	d := decider{Recording: r, asOf: asOf, settings: settings, show: show, found: make([]sorter, len(settings))}
 	for i := range d.found {
 		d.found[i] = sorter{limit: findingsBuffer, join: smaller}
 		defer d.found[i].close()
@@ -72,6 +77,7 @@ type decider struct {
 	*Recording
 	asOf     time.Time
 	settings []incident.Settings
+	show     func(detect.Neighbourhood)
 
 	mu    sync.Mutex
 	found []sorter // for each of the settings, histories by the id of their finding
@@ -134,6 +140,9 @@ func (d *decider) about(ctx context.Context, nodes []string, halved bool) error 
 }
 
 func (d *decider) decide(n detect.Neighbourhood) error {
+	if d.show != nil {
+		d.show(n)
+	}
 	for i, settings := range d.settings {
 		var histories [][]incident.Finding
 		if d.nodes == nil {

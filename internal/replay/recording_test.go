@@ -3,13 +3,18 @@ package replay_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/render/page"
 	"github.com/trailverdict/trailverdict/internal/replay"
 )
 
@@ -141,3 +146,43 @@ func scattered(r *rand.Rand, lines []string) [][]byte {
 }
 
 func random() *rand.Rand { return rand.New(rand.NewPCG(3, 4)) }
+
+// reported is the report about a recording, as JSON and as a page.
+func reported(t *testing.T, limits replay.Limits, asOf time.Time, events []byte) string {
+	t.Helper()
+	ctx := context.Background()
+	r := replay.NewRecording(limits)
+	defer r.Close()
+	sum, err := replay.Read(ctx, replay.All([]replay.Input{replay.Stream("events", bytes.NewReader(events))}), r, replay.Options{Workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Seal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	made, err := r.Report(ctx, sum.AsOf(asOf), 2, incident.DefaultSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := errors.Join(render.ReportJSON(&b, made), page.Report(&b, made)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestALargeRecordingGivesTheReportThatItWouldInMemory(t *testing.T) {
+	check := func(t *testing.T, asOf time.Time, events []byte) {
+		want := reported(t, replay.DefaultLimits(), asOf, events)
+		if got := reported(t, neighbourly(), asOf, events); got != want {
+			t.Error(cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")))
+		}
+	}
+	for _, s := range stories(t) {
+		t.Run(s.Name, func(t *testing.T) { check(t, s.AsOf, s.Events) })
+	}
+	t.Run("all of them", func(t *testing.T) { check(t, time.Time{}, everything(t, 3)) })
+	t.Run("up to a time", func(t *testing.T) {
+		check(t, time.Date(2026, time.March, 17, 9, 0, 0, 0, time.UTC), everything(t, 3))
+	})
+}

@@ -344,7 +344,7 @@ func (b *Book) Fold(signals []incident.Signal, g *lineage.Graph, until time.Time
 		if s.Time.After(until) || s.Time.Unix() <= 0 {
 			continue // of clocks that are wrong
 		}
-		b.see(s)
+		b.See(s)
 		switch s.Kind {
 		case incident.CredentialFailed:
 			p := g.Subject(s)
@@ -361,7 +361,8 @@ func (b *Book) Fold(signals []incident.Signal, g *lineage.Graph, until time.Time
 	}
 }
 
-func (b *Book) see(s *incident.Signal) {
+// See notes what a signal says of what can be seen.
+func (b *Book) See(s *incident.Signal) {
 	sight := b.sight(s.Account)
 	if s.Kind == incident.CredentialFailed && s.Feed != incident.FromTrail {
 		sight.Failures = later(sight.Failures, s.Time)
