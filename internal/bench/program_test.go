@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -326,6 +327,11 @@ func TestMemoryIsBounded(t *testing.T) {
 			if c.rssMiB > limit {
 				t.Errorf("%d failures of %d roles take %.0f MiB with %d workers, want at most %.0f", f.failures, f.roles, c.rssMiB, workers, limit)
 			}
+		}
+		// A report keeps times besides, of 40,000 failures 8 MB.
+		c := spend(t, nil, binary, "report", "--format", "json", folder)
+		if limit := float64(64 + 32*runtime.GOMAXPROCS(0) + 32); c.rssMiB > limit {
+			t.Errorf("a report on %d failures of %d roles takes %.0f MiB, want at most %.0f", f.failures, f.roles, c.rssMiB, limit)
 		}
 	}
 }

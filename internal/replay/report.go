@@ -123,7 +123,7 @@ func (b *bookkeeper) take(n detect.Neighbourhood) {
 	b.in.Book.Join(book)
 	for key, list := range failures {
 		if len(list) > len(b.in.Failures[key]) {
-			b.in.Failures[key] = slices.Clip(list)
+			b.in.Failures[key] = slices.Clone(list) // without room for more
 		}
 	}
 	for key, list := range uses {
@@ -154,5 +154,5 @@ func latestUses(list []incident.Use) []incident.Use {
 	slices.SortFunc(list, func(a, b incident.Use) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.First.Compare(b.First), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
 	})
-	return slices.Clip(slices.Clone(list[:min(len(list), maxUses)]))
+	return slices.Clone(list[:min(len(list), maxUses)])
 }

@@ -21,7 +21,7 @@ func blindSpots(in Input) []string {
 	note := func(last time.Time, what, gap string) {
 		switch {
 		case last.IsZero():
-			out = append(out, what+" "+gap)
+			out = append(out, what+". "+gap)
 		case !in.From.IsZero() && last.Before(in.From):
 			out = append(out, what+" since "+stamp(last)+". "+gap)
 		}

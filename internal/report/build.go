@@ -185,16 +185,22 @@ func look(in Input) *view {
 }
 
 func (v *view) file(key string, s State, in Input) {
-	sub := &subject{State: s, all: s.all(), uses: in.Uses[key]}
-	for _, f := range in.Failures[key] {
-		if !f.Time.After(v.asOf) {
-			sub.failures = append(sub.failures, f)
-		}
+	sub := &subject{State: s, all: s.all(), uses: in.Uses[key], failures: in.Failures[key]}
+	if !slices.IsSortedFunc(sub.failures, inTime) {
+		sub.failures = slices.SortedFunc(slices.Values(sub.failures), inTime)
 	}
-	slices.SortFunc(sub.failures, func(a, b Failure) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Count, b.Count), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Workload, b.Workload))
+	n, _ := slices.BinarySearchFunc(sub.failures, v.asOf, func(f Failure, t time.Time) int {
+		if f.Time.After(t) {
+			return 1
+		}
+		return -1
 	})
+	sub.failures = sub.failures[:n:n]
 	v.subjects[key] = sub
+}
+
+func inTime(a, b Failure) int {
+	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Count, b.Count), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Workload, b.Workload))
 }
 
 // keys lists the subjects in order.

@@ -112,7 +112,7 @@ type found struct {
 // the first one did not come.
 func (v *view) due(r interval.Rhythm) time.Time {
 	if r.Stopped(v.asOf) {
-		return r.NextExpected
+		return r.After(r.Phase)
 	}
 	return later(r.NextExpected, r.After(v.asOf))
 }

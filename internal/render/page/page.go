@@ -225,7 +225,7 @@ func origin(s incident.Subject) string {
 	if out == "" && s.Account != "" {
 		out = "account " + s.Account
 	}
-	if len(s.Workloads) > 0 {
+	if len(s.Workloads) > 0 && (s.Type != incident.Workload || s.Workloads[0] != s.Name) {
 		out += " · in " + s.Workloads[0]
 		if n := len(s.Workloads) - 1; n > 0 {
 			out += fmt.Sprintf(" and %d more", n)
