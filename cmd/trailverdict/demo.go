@@ -13,13 +13,10 @@ import (
 	"github.com/trailverdict/trailverdict/events"
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
-	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
 	"github.com/trailverdict/trailverdict/internal/scenario"
-	"github.com/trailverdict/trailverdict/internal/store"
-	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
 // tellAll is how many stories are told in full; of more, one for each verdict.
@@ -135,9 +132,7 @@ func replayStory(ctx context.Context, s scenario.Story) (ending, error) {
 			return ending{}, fmt.Errorf("story %s: %w", s.Name, err)
 		}
 	}
-	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
-	recorded := replay.All([]replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))})
-	summary, err := replay.Read(ctx, recorded, d, replay.Options{Decode: []trail.Option{trail.LogWriters(c.LogWriter)}})
+	d, summary, err := gather(ctx, []replay.Input{replay.Stream(s.Name, bytes.NewReader(s.Events))}, c, nil)
 	if err != nil {
 		return ending{}, err
 	}

@@ -15,8 +15,10 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
+	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
@@ -253,6 +255,13 @@ func (p *program) record(ctx context.Context, inputs sources, c config.Config, o
 		return nil, replay.Summary{}, err
 	}
 	return r, summary, nil
+}
+
+// gather reads inputs into a detector of their own.
+func gather(ctx context.Context, inputs []replay.Input, c config.Config, progress func(int)) (*detect.Detector, replay.Summary, error) {
+	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
+	summary, err := replay.Read(ctx, replay.All(inputs), d, replay.Options{Workers: runtime.GOMAXPROCS(0), Progress: progress, Decode: []trail.Option{trail.LogWriters(c.LogWriter)}})
+	return d, summary, err
 }
 
 // conclude writes the summary and says how the program ends.

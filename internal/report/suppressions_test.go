@@ -19,13 +19,13 @@ func TestStaleSuppressionsAreNamed(t *testing.T) {
 		{Cause: incident.ClockSkew, Until: now, Reason: "over", Author: "b"},
 		{Subject: "sandbox", Until: now, Reason: "over and done"},
 		{Verdict: incident.Expiry, Subject: "gateway", Until: later, Reason: "no use", Author: "c"},
-		{Cause: incident.TrustOpened, Until: later, Reason: "no compromise by cause alone", Author: "d"},
+		{Cause: incident.AuditTampering, Until: later, Reason: "another compromise", Author: "d"},
 	}}}
 	want := []string{
 		"The suppression of cause clock_skew (over, b) ended on 2026-03-04, and findings that it covered are told again: 1 of these.",
 		"The suppression of subject sandbox (no compromise) (over and done) ended on 2026-03-04, and covers nothing any more: remove it.",
 		"The suppression of verdict expiry, subject gateway (no use, c) covers none of the findings of these events: is it still needed?",
-		"The suppression of cause trust_opened (no compromise by cause alone, d) covers none of the findings of these events: is it still needed?",
+		"The suppression of cause audit_tampering (another compromise, d) covers none of the findings of these events: is it still needed?",
 	}
 	if d := cmp.Diff(want, staleSuppressions(in)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
