@@ -102,7 +102,7 @@ func (v *view) commands(steps []string) []string {
 			out = append(out, v.contain()...)
 		case "%longer":
 			if v.who.Type == incident.Role {
-				out = append(out, "If the job is longer than the session: ask for a longer one (`aws iam update-role --role-name {name} --max-session-duration 43200`)")
+				out = append(out, "If the job is longer than the session: let it renew its credentials, or ask for a session as long as the job (`aws iam update-role --role-name {name} --max-session-duration 14400` allows 4 hours)")
 			}
 		case "%look":
 			out = append(out, v.look())
