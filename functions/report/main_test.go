@@ -166,7 +166,8 @@ func TestBootstrap(t *testing.T) {
 	end := time.Now().UTC().Truncate(time.Hour)
 	a.failsHourly(hostile, end)
 	f := localaws.Start(t, localaws.Build(t, "functions/report"), append(localaws.DynamoDB(t).Env("DYNAMODB"), append(localaws.Messaging(t).Env("SNS", "S3"),
-		config.EnvTable+"="+a.table, config.EnvReportBucket+"="+a.bucket, config.EnvEmailTopic+"="+a.topic, config.EnvReportLink+"=3")...))
+		config.EnvTable+"="+a.table, config.EnvReportBucket+"="+a.bucket, config.EnvEmailTopic+"="+a.topic, config.EnvReportLink+"=3",
+		config.EnvMetrics+"=on", config.EnvForwarded+"=eu-south-2,eu-west-3")...))
 	event := fmt.Sprintf(`{"source":"trailverdict.schedule","period":"day","time":%q}`, end.Add(time.Minute).Format(time.RFC3339))
 	key := ours + "/day/" + end.Format("2006-01-02T15Z")
 	var first []byte
@@ -186,6 +187,11 @@ func TestBootstrap(t *testing.T) {
 	if bytes.Contains(first, []byte("<script")) || !bytes.Contains(first, []byte("&lt;script&gt;")) {
 		t.Error("a hostile name does not come out harmless")
 	}
+	for _, gap := range []string{"eu-south-2, eu-west-3 forward events, and none came in this period", localaws.Region + " have no forwarder"} {
+		if !bytes.Contains(first, []byte(gap)) {
+			t.Errorf("the page does not say %q", gap)
+		}
+	}
 	var r struct {
 		Schema     string
 		Principals []struct {
@@ -202,6 +208,11 @@ func TestBootstrap(t *testing.T) {
 	}
 	if link := a.checkMail(mails[0], key); link != "" {
 		checkLogs(t, f.Logs(), link)
+	}
+	for _, metric := range []string{`"Function":"report"`, `"Anomalies":1`, `"AlertsSent":1`} {
+		if !strings.Contains(f.Logs(), metric) {
+			t.Errorf("no metric %s in the logs:\n%s", metric, f.Logs())
+		}
 	}
 
 	for _, quiet := range []string{`{"period":"day","time":"2026-03-04T06:20:00Z"}`, `{"period":"week","time":"2026-03-04T06:20:00Z"}`} {

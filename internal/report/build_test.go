@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trailverdict/trailverdict/internal/correlate"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/interval"
@@ -313,6 +315,38 @@ func TestBlindSpots(t *testing.T) {
 	r := build(s.Evidence, time.Time{})
 	if len(r.BlindSpots) != 4 {
 		t.Errorf("blind spots %q, want client failures, IAM, Regions and the limit", r.BlindSpots)
+	}
+}
+
+func TestBlindSpotsOfRegions(t *testing.T) {
+	seen := func(regions ...string) *Book {
+		b := NewBook()
+		for _, r := range regions {
+			b.See(&incident.Signal{Account: account, Region: r, Time: monday.Add(hour), Kind: incident.CredentialFailed})
+		}
+		return b
+	}
+	const (
+		known   = "Events of eu-west-1, us-east-1 were seen. Nothing is known of other Regions."
+		silent  = "eu-central-1 forward events, and none came in this period. That is right only if nothing happens there."
+		foreign = "eu-west-1 have no forwarder, though clients report from there: revocations and sessions of these Regions are not seen."
+	)
+	for name, c := range map[string]struct {
+		forwarded []string
+		from      time.Time
+		want      []string
+	}{
+		"of recordings, nobody knows what forwards":           {nil, monday, []string{known}},
+		"all that forward were heard of":                      {[]string{"eu-west-1", "us-east-1"}, monday, []string{known}},
+		"one that forwards is silent":                         {[]string{"eu-central-1", "eu-west-1", "us-east-1"}, monday, []string{known, silent}},
+		"clients are where nothing forwards":                  {[]string{"us-east-1"}, monday, []string{known, foreign}},
+		"both":                                                {[]string{"us-east-1", "eu-central-1"}, monday, []string{known, silent, foreign}},
+		"what was seen before the period says nothing of now": {[]string{"eu-central-1"}, monday.Add(2 * hour), []string{silent}},
+	} {
+		in := Input{Book: seen("us-east-1", "eu-west-1"), Forwarded: c.forwarded, From: c.from}
+		if d := cmp.Diff(c.want, regions(in.Book.Sights[account].Regions, in)); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, d)
+		}
 	}
 }
 
