@@ -37,6 +37,7 @@ func Renewals(times []time.Time, asOf time.Time, o Options) (Clock, bool) {
 // RenewalsIn is Renewals among beats, oldest first and as Merge makes them.
 func RenewalsIn(all []Beat, asOf time.Time, o Options) (Clock, bool) {
 	before, after, changed := split(all, o)
+	last := latest(all)
 	if changed {
 		all = only(after.Times)
 	}
@@ -45,13 +46,24 @@ func RenewalsIn(all []Beat, asOf time.Time, o Options) (Clock, bool) {
 		return Clock{}, false
 	}
 	c := Clock{Rhythm: r}
-	c.Stopped, c.Due = r.Stopped(asOf), r.Phase.Add(r.Period)
+	if last.After(r.Phase.Add(r.Period)) {
+		c.Phase = last // asked again after a silence: it goes on from there
+	}
+	c.Stopped, c.Due = c.Rhythm.Stopped(asOf), c.Phase.Add(r.Period)
 	if changed {
 		c.Change = &Change{At: after.Times[0], From: before.Period, To: r.Period}
 		return c, true
 	}
 	c.OffBeat = r.offBeat(all)
 	return c, true
+}
+
+// latest is when the last of the beats began.
+func latest(all []Beat) time.Time {
+	if len(all) == 0 {
+		return time.Time{}
+	}
+	return all[len(all)-1].Start
 }
 
 // offBeat are the times off the beat. Only a clock that hardly ever misses can

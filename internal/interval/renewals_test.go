@@ -25,6 +25,8 @@ func TestRenewals(t *testing.T) {
 		"a steady clock is in order":                              {in: steady, asOf: end.Add(40 * minute)},
 		"one late renewal is no stop":                             {in: steady, asOf: end.Add(70 * minute)},
 		"three missed renewals are a stop":                        {in: steady, asOf: end.Add(3 * hour), stopped: true},
+		"a clock that was taken up again has not stopped":         {in: append(slices.Clone(steady), end.Add(13*hour), end.Add(13*hour+50*minute)), asOf: end.Add(14 * hour)},
+		"a clock that stopped again has":                          {in: append(slices.Clone(steady), end.Add(13*hour), end.Add(13*hour+50*minute)), asOf: end.Add(17 * hour), stopped: true},
 		"issuances at odd times are no clock":                     {in: after(0, 900, 4000, 4500, 9900, 10400, 17000, 17200), asOf: monday.Add(9 * hour), none: true},
 		"a clock that misses half cannot be said to stop so soon": {in: halved(every(50*minute, 40)), asOf: monday.Add(40*50*minute + 2*hour)},
 		"an issuance between the beats is off the beat":           {in: append(slices.Clone(steady), steady[7].Add(23*minute)), asOf: end, offBeat: 1},
