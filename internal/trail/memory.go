@@ -101,6 +101,7 @@ type caller struct {
 	identity
 	use    incident.Use // what was usual the last time
 	folded []*foldedUse // of the stream at hand
+	habit  habit
 }
 
 func (m *memory) caller(v jsonscan.Value, account string) *caller {

@@ -3,6 +3,7 @@ package trail
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
@@ -86,6 +87,7 @@ type quick struct {
 	where  [aspects]int
 	tails  [1 << patternBits]tail
 	caller *caller // of the record at hand, if it is known
+	habit  *habit  // of that caller, if the record follows it or set it
 	order  []*foldedUse
 }
 
@@ -111,6 +113,7 @@ type foldedUse struct {
 	caller      *caller
 	first, last int64
 	lastID      []byte
+	sent        bool // and nothing was added since
 }
 
 // tryQuick reads the record that rest starts with the quick way, and reports
@@ -142,8 +145,8 @@ func (d *decoder) tryQuick() bool {
 
 // scan finds the members of the record that b starts with, and its length.
 func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
-	q.found, q.caller = [aspects][]byte{}, nil
-	before, id := &q.before, 0
+	q.found, q.caller, q.habit = [aspects][]byte{}, nil, nil
+	before, id, behindTime := &q.before, 0, 0
 	for i := 1; ; {
 		m := before.next
 		if m == nil || !bytes.HasPrefix(b[i:], m.text[:m.name]) {
@@ -166,7 +169,15 @@ func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
 				return 0, odd
 			}
 			q.found[m.aspect], q.where[m.aspect] = b[val:end], val
-			if m.aspect == aID {
+			switch m.aspect {
+			case aTime:
+				behindTime = end
+				if h := q.knownHabit(b, end); h != nil {
+					end, m = end+len(h.text), h.last
+				}
+			case aAgent:
+				q.keepHabit(b, behindTime, end, m)
+			case aID:
 				if n := q.knownTail(b, end); n > 0 {
 					return n, done
 				}
@@ -188,38 +199,97 @@ func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
 	}
 }
 
-// tail is what follows the id, which is mostly the same in all records of a call.
-type tail struct {
+// foundAt is where in a stretch a member's value stands.
+type foundAt struct {
+	aspect     aspect
+	start, end int
+}
+
+// stretch is a part of a record, whole members from the comma on.
+type stretch struct {
 	text  []byte
-	found [aspects]struct{ start, end int } // in the text
+	found []foundAt
+}
+
+// tail is what follows the id, which is mostly the same in all records of a call.
+type tail = stretch
+
+// habit is what a caller called the last time, from where and with what: the
+// members between the time and the parameters. Most callers do one thing over and
+// over.
+type habit struct {
+	stretch
+	last *member
+	from *place
+	use  *foldedUse // that such a call is one of; nil if it is not known to be a use
+}
+
+// longestHabit is how many bytes are kept of it.
+const longestHabit = 512
+
+// knownHabit is that of the caller of the record at hand, if b[i:] starts with it
+// and goes on.
+func (q *quick) knownHabit(b []byte, i int) *habit {
+	if q.caller == nil {
+		return nil
+	}
+	h := &q.caller.habit
+	if len(b)-i <= len(h.text) || !q.matches(&h.stretch, b, i) {
+		return nil
+	}
+	q.habit = h
+	return h
+}
+
+// keepHabit remembers what stands from b[i] on up to the member m, which ends
+// there. Calls that teach nothing are not worth it.
+func (q *quick) keepHabit(b []byte, i, end int, m *member) {
+	c := q.caller
+	if i == 0 || c == nil || c.serves || !c.teaches() || end-i > longestHabit {
+		return
+	}
+	c.habit.last, c.habit.use = m, nil
+	q.keep(&c.habit.stretch, b[i:end], i)
+	q.habit = &c.habit
 }
 
 // knownTail passes the end of a record, if it is known, and returns the record's
 // length.
 func (q *quick) knownTail(b []byte, i int) int {
 	t := &q.tails[hashed(q.found[aName])]
-	if len(t.text) == 0 || !bytes.HasPrefix(b[i:], t.text) {
+	if !q.matches(t, b, i) {
 		return 0
-	}
-	for a, at := range t.found {
-		if at.end == 0 {
-			continue
-		}
-		if q.found[a] != nil {
-			return 0
-		}
-		q.found[a] = b[i+at.start : i+at.end]
 	}
 	return i + len(t.text)
 }
 
+// matches reports whether b[i:] starts with s, and notes what is found there.
+func (q *quick) matches(s *stretch, b []byte, i int) bool {
+	if len(s.text) == 0 || !bytes.HasPrefix(b[i:], s.text) {
+		return false
+	}
+	for _, at := range s.found {
+		if q.found[at.aspect] != nil {
+			return false
+		}
+	}
+	for _, at := range s.found {
+		q.found[at.aspect], q.where[at.aspect] = b[i+at.start:i+at.end], i+at.start
+	}
+	return true
+}
+
 // keepTail remembers the end of a record from b[i] on.
 func (q *quick) keepTail(b []byte, i int) {
-	t := &q.tails[hashed(q.found[aName])]
-	*t = tail{text: append(t.text[:0], b[i:]...)}
+	q.keep(&q.tails[hashed(q.found[aName])], b[i:], i)
+}
+
+// keep remembers a text that stands at i, and what was found there.
+func (q *quick) keep(s *stretch, text []byte, i int) {
+	s.text, s.found = append(s.text[:0], text...), s.found[:0]
 	for a, value := range q.found {
 		if at := q.where[a] - i; value != nil && at > 0 {
-			t.found[a].start, t.found[a].end = at, at+len(value)
+			s.found = append(s.found, foundAt{aspect(a), at, at + len(value)})
 		}
 	}
 }
@@ -359,6 +429,9 @@ func (d *decoder) quickly(q *quick) outcome {
 			return odd
 		}
 	}
+	if d.again(q) {
+		return done
+	}
 	m := d.out.memory
 	service, call := m.service(q.at(aSource)), *m.calls.of(q.at(aName), readCall)
 	fate := *m.fates.of(q.at(aCode), readFate)
@@ -384,9 +457,33 @@ func (d *decoder) quickly(q *quick) outcome {
 	}
 	from := m.place(q.at(aAddress))
 	like := kind{from.network, m.agent(q.at(aAgent)).client, service.name, region, call.probe}
-	d.fold(q, c, like, from, at, id[1:len(id)-1])
+	f := d.fold(q, c, like, from)
+	f.join(from, at, id[1:len(id)-1])
+	if q.habit != nil && c == q.caller {
+		q.habit.use, q.habit.from = f, from
+	}
 	d.count(&d.stats.Uses)
 	return done
+}
+
+// again counts one more use of a kind if the caller did as it did the last time,
+// and nothing else about the record has a say. All members were found.
+func (d *decoder) again(q *quick) bool {
+	h := q.habit
+	if h == nil || h.use == nil || q.found[aCode] != nil || d.out.memory.account(q.at(aAccount)) != q.caller.account {
+		return false
+	}
+	at, ok := q.time(q.found[aTime])
+	id := q.found[aID]
+	if !ok || !plainID(id) {
+		return false
+	}
+	if h.use.sent {
+		d.begin(q, h.use)
+	}
+	h.use.join(h.from, at, id[1:len(id)-1])
+	d.count(&d.stats.Uses)
+	return true
 }
 
 // at is the value that was found, or Missing.
@@ -439,14 +536,30 @@ func digits(b []byte) uint {
 	return 10*tens + units
 }
 
-// fold joins a use of a caller's credentials with those that are like it.
-func (d *decoder) fold(q *quick, c *caller, like kind, from *place, at int64, id []byte) {
-	i := slices.IndexFunc(c.folded, func(f *foldedUse) bool { return f.kind == like })
-	if i < 0 {
-		d.foldFirst(q, c, like, from, at, id)
-		return
+// fold finds the uses of a caller's credentials that are alike, or begins with
+// the one at hand.
+func (d *decoder) fold(q *quick, c *caller, like kind, from *place) *foldedUse {
+	if i := slices.IndexFunc(c.folded, func(f *foldedUse) bool { return f.kind == like }); i >= 0 {
+		return c.folded[i]
 	}
-	f := c.folded[i]
+	f := &foldedUse{Use: *c.usual(c.account, like.region), kind: like, caller: c}
+	locate(&f.Use, from, *like.client, *like.service, like.probe)
+	d.begin(q, f)
+	return f
+}
+
+// begin has f take in uses of the stream at hand.
+func (d *decoder) begin(q *quick, f *foldedUse) {
+	if len(q.order) >= maxFolded {
+		d.sendFolded()
+	}
+	f.first, f.last, f.sent = math.MaxInt64, math.MinInt64, false
+	f.caller.folded = append(f.caller.folded, f)
+	q.order = append(q.order, f)
+}
+
+// join adds one use.
+func (f *foldedUse) join(from *place, at int64, id []byte) {
 	if at < f.first || at == f.first && string(id) < f.FirstID {
 		f.first, f.FirstID, f.SourceIP = at, string(id), from.address
 	}
@@ -455,24 +568,13 @@ func (d *decoder) fold(q *quick, c *caller, like kind, from *place, at int64, id
 	}
 }
 
-func (d *decoder) foldFirst(q *quick, c *caller, like kind, from *place, at int64, id []byte) {
-	if len(q.order) >= maxFolded {
-		d.sendFolded()
-	}
-	f := &foldedUse{Use: *c.usual(c.account, like.region), kind: like, caller: c, first: at, last: at, lastID: bytes.Clone(id)}
-	locate(&f.Use, from, *like.client, *like.service, like.probe)
-	f.FirstID = string(id)
-	c.folded = append(c.folded, f)
-	q.order = append(q.order, f)
-}
-
 // sendFolded passes on the uses that were joined.
 func (d *decoder) sendFolded() {
 	q := &d.out.remembered().quick
 	for _, f := range q.order {
 		f.First, f.Last, f.LastID = time.Unix(f.first, 0).UTC(), time.Unix(f.last, 0).UTC(), string(f.lastID)
 		d.sink.Use(f.Use)
-		f.caller.folded = nil
+		f.caller.folded, f.sent = nil, true
 	}
 	clear(q.order)
 	q.order = q.order[:0]
