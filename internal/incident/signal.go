@@ -295,16 +295,21 @@ func (u Use) Join(v Use) Use {
 	if before(u.Last, u.LastID, v.Last, v.LastID) {
 		u.Last, u.LastID = v.Last, v.LastID
 	}
-	if u.Principal.ID == "" || (v.Principal.ID != "" && v.Principal.ID < u.Principal.ID) {
-		u.Principal.ID = v.Principal.ID
-	}
-	if u.Principal.ARN == "" || (v.Principal.ARN != "" && v.Principal.ARN < u.Principal.ARN) {
-		u.Principal.ARN = v.Principal.ARN
-	}
+	u.Principal.Partition = firstOf(u.Principal.Partition, v.Principal.Partition)
+	u.Principal.ID = firstOf(u.Principal.ID, v.Principal.ID)
+	u.Principal.ARN = firstOf(u.Principal.ARN, v.Principal.ARN)
 	if u.IssuedAt.IsZero() || (!v.IssuedAt.IsZero() && v.IssuedAt.Before(u.IssuedAt)) {
 		u.IssuedAt = v.IssuedAt
 	}
 	return u
+}
+
+// firstOf is the one of two texts that sorts first; no text is none.
+func firstOf(a, b string) string {
+	if a == "" || b != "" && b < a {
+		return b
+	}
+	return a
 }
 
 func before(t time.Time, id string, u time.Time, uid string) bool {

@@ -22,8 +22,11 @@ type span struct {
 	number     bool
 }
 
-// maxPattern bounds what is remembered.
-const maxPattern = 4096
+// What is remembered is bounded: the text, and the strings and numbers in it.
+const (
+	maxPattern = 4096
+	maxSpans   = 256
+)
 
 // Set makes p the pattern of objects or arrays such as v. It copies v, and is like
 // nothing if v is something else, or large.
@@ -34,6 +37,10 @@ func (p *Pattern) Set(v []byte) {
 	}
 	p.text = append(p.text, v...)
 	for i := 0; i < len(v); i++ {
+		if len(p.spans) == maxSpans {
+			p.text, p.spans = p.text[:0], p.spans[:0]
+			return
+		}
 		switch c := v[i]; {
 		case c == '"':
 			end, _ := scanString(v, i)
@@ -45,6 +52,12 @@ func (p *Pattern) Set(v []byte) {
 			i = end - 1
 		}
 	}
+}
+
+// Size is how many bytes p takes, or will take once all that can differ did.
+func (p *Pattern) Size() int {
+	const spanSize = 3 * 8
+	return cap(p.text) + 2*cap(p.spans)*spanSize
 }
 
 // Skip passes the value that starts at b[i] if it differs from p in its strings

@@ -37,12 +37,17 @@ func parseTime(s string) (time.Time, bool) {
 	}
 	s = strings.ToUpper(noBreakSpaces.Replace(strings.TrimSpace(s)))
 	for _, layout := range layouts {
+		if s == "" || isDigit(s[0]) != isDigit(layout[0]) {
+			continue // an error costs more than to see it coming
+		}
 		if t, err := time.Parse(layout, s); err == nil {
 			return believed(t.UTC())
 		}
 	}
 	return time.Time{}, false
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 var noBreakSpaces = strings.NewReplacer("\u202f", " ", "\u00a0", " ")
 

@@ -27,15 +27,19 @@ type memory struct {
 }
 
 // What is remembered is bounded, since whoever makes up events may choose any
-// text.
+// text: in each memo by number and by bytes, whichever is reached first.
 const (
-	maxRemembered = 2048
-	longestText   = 1536
+	maxRemembered   = 2048
+	longestText     = 1536
+	rememberedBytes = 1 << 20
+
+	maxMemory = 32 << 20 // what all of it comes to
 )
 
 // memo remembers values of one type by the JSON that they were read from.
 type memo[T any] struct {
 	known map[string]*T
+	size  int // of all texts
 	// The last one is mostly meant again.
 	last     *T
 	lastText []byte
@@ -68,10 +72,12 @@ func (m *memo[T]) add(text []byte, value T) *T {
 	switch {
 	case m.known == nil:
 		m.known = map[string]*T{}
-	case len(m.known) >= maxRemembered:
+	case len(m.known) >= maxRemembered || m.size+len(text) > rememberedBytes:
 		clear(m.known)
+		m.size = 0
 	}
 	m.known[string(text)] = &value
+	m.size += len(text)
 	m.last = nil
 	return &value
 }

@@ -78,6 +78,7 @@ type member struct {
 // quick is what the quick way remembers besides who, where and with what.
 type quick struct {
 	members map[string]*member // by name and colon
+	size    int                // of all patterns, at most
 	before  member             // the first one
 	found   [aspects][]byte    // of the record at hand, as they stand there
 
@@ -94,8 +95,11 @@ type quick struct {
 const (
 	patternBits = 6
 	maxMembers  = 64
-	longestKept = 1024 // of a member
+	longestName = 64
+	longestKept = 1024 // of a member, or of what follows the id
 	maxFolded   = 4096
+
+	patternBytes = 4 << 20 // of all patterns
 )
 
 // kind is what makes two uses of a caller's credentials alike. The addresses
@@ -281,7 +285,9 @@ func (q *quick) matches(s *stretch, b []byte, i int) bool {
 
 // keepTail remembers the end of a record from b[i] on.
 func (q *quick) keepTail(b []byte, i int) {
-	q.keep(&q.tails[hashed(q.found[aName])], b[i:], i)
+	if len(b)-i <= longestKept {
+		q.keep(&q.tails[hashed(q.found[aName])], b[i:], i)
+	}
 }
 
 // keep remembers a text that stands at i, and what was found there.
@@ -363,13 +369,26 @@ func (q *quick) compound(b []byte, i int, m *member) int {
 	}
 	end, ok := jsonscan.Skip(b, i, 1)
 	if ok {
-		p.Set(b[i:end])
+		q.setPattern(p, b[i:end])
 		return end
 	}
 	if end >= len(b) {
 		return len(b)
 	}
 	return -1
+}
+
+// setPattern has p be like v. If patterns take too much all are forgotten.
+func (q *quick) setPattern(p *jsonscan.Pattern, v []byte) {
+	before := p.Size()
+	p.Set(v)
+	if q.size += p.Size() - before; q.size <= patternBytes {
+		return
+	}
+	for _, m := range q.members {
+		clear(m.alike[:])
+	}
+	q.size = 0
 }
 
 // pattern is what the member was like in records of a kind.
@@ -401,7 +420,7 @@ func (q *quick) member(b []byte) (*member, outcome) {
 		return m, done
 	}
 	name := b[1 : n-2]
-	if len(q.members) >= maxMembers || !plainName(name) || aspectOf[string(name)] == aList {
+	if len(q.members) >= maxMembers || n > longestName || !plainName(name) || aspectOf[string(name)] == aList {
 		return nil, odd
 	}
 	m := &member{text: bytes.Clone(b[:n]), name: n, aspect: aspectOf[string(name)]}

@@ -190,7 +190,7 @@ func TestTheQuickWayReadsTheSame(t *testing.T) {
 				}
 				changed++
 				for _, wrap := range forms {
-					checkQuick(t, []byte(wrap(all[0], odd, all[1], odd, all[5], all[10])))
+					checkQuick(t, []byte(wrap(all[0], odd, all[1], odd, odd, all[5], all[10], all[2])))
 					checkRemembered(t, []byte(wrap(odd, all[0], odd)))
 				}
 			}
@@ -301,8 +301,13 @@ func FuzzQuick(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	before := strings.Join([]string{all[0], all[5], all[7], all[11]}, "\n") + "\n"
-	after := "\n" + all[1] + "\n"
+	for _, odd := range quirks { // twice, so that what it does is known, and once more in another way
+		if r := strings.Replace(all[3], odd.from, odd.to, 1); len(r) < 1200 {
+			f.Add([]byte(r + "\n" + r + "\n" + all[4]))
+		}
+	}
+	before := strings.Join([]string{all[0], all[1], all[5], all[7], all[11]}, "\n") + "\n"
+	after := "\n" + all[2] + "\n"
 	f.Fuzz(func(t *testing.T, b []byte) {
 		checkQuick(t, []byte(before+string(b)+after))
 	})

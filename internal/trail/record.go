@@ -34,20 +34,20 @@ func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
 // permissions.
 func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 	r := &out.record
-	*r = record{v: v, memory: out.remembered()}
+	*r = record{v: v, source: v.Get("eventSource"), name: v.Get("eventName"), memory: out.remembered()}
 	r.id = out.caller.Of(v.Get("userIdentity"))
 	if fault, ok := r.named(); !ok {
 		return fault
 	}
-	entry := lookup(v.Get("eventSource"), v.Get("eventName"))
-	code := r.errorCode()
+	entry := lookup(r.source, r.name)
+	r.code = errorCode(r.memory.word(v.Get("errorCode")))
 	if !r.setTime(env) {
 		return rejection{Reason: SkipNoEventTime}
 	}
-	switch failed := code != "" || r.failedSignIn(); {
-	case isRecordedCode(code):
+	switch failed := r.code != "" || r.failedSignIn(); {
+	case isRecordedCode(r.code):
 		return r.failure(env, out)
-	case isDenied(code):
+	case isDenied(r.code):
 		return r.denial(env, out)
 	case failed && (entry == nil || !entry.ofFailures):
 		return rejection{}
@@ -62,6 +62,9 @@ func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
 type record struct {
 	v      jsonscan.Value
 	id     jsonscan.Value // userIdentity
+	source jsonscan.Value // eventSource
+	name   jsonscan.Value // eventName
+	code   string         // errorCode
 	memory *memory
 	// sig is filled in step by step: when and where by every record, who by
 	// identify, what by the catalogue's decoders.
@@ -77,7 +80,7 @@ type record struct {
 // named checks that the record says which call it is about. Insight events are
 // about none, and of no interest.
 func (r *record) named() (fault rejection, ok bool) {
-	source, name := r.v.Get("eventSource"), r.v.Get("eventName")
+	source, name := r.source, r.name
 	switch {
 	case name.Kind() == jsonscan.String && !name.Is("") && (source.Kind() == jsonscan.String || name.Is(revokeSessionName)):
 		return rejection{}, true
@@ -98,12 +101,8 @@ func (r *record) setTime(env envelope) bool {
 	return !r.sig.Time.IsZero()
 }
 
-// errorCode is the record's error, or empty for a call that succeeded.
-// Rewritten records fill the place of none with an empty string or "null".
-func (r *record) errorCode() string {
-	return errorCode(r.memory.word(r.v.Get("errorCode")))
-}
-
+// errorCode is a record's error, or empty for a call that succeeded. Rewritten
+// records fill the place of none with an empty string or "null".
 func errorCode(text string) string {
 	if text == "null" {
 		return ""
@@ -114,7 +113,7 @@ func errorCode(text string) string {
 // failedSignIn reports whether the sign-in service says that an attempt
 // failed, which it does without an error code.
 func (r *record) failedSignIn() bool {
-	if !r.v.Get("eventSource").Is(signIn) {
+	if !r.source.Is(signIn) {
 		return false
 	}
 	message := r.v.Get("errorMessage")
@@ -170,7 +169,7 @@ func (r *record) identified(env envelope, out *decoded) {
 	r.sig.ID = r.eventID()
 	r.sig.SharedID = r.v.Get("sharedEventID").Str()
 	r.sig.Feed = incident.FromTrail
-	r.sig.Operation = r.memory.operation(r.v.Get("eventSource"), r.v.Get("eventName"))
+	r.sig.Operation = r.memory.operation(r.source, r.name)
 	r.sig.Actor = r.caller.Actor
 	r.sig.Count = 1
 	r.params = out.params.Of(object(r.v.Get("requestParameters")))
@@ -276,7 +275,7 @@ func (r *record) failure(env envelope, out *decoded) rejection {
 	}
 	r.identified(env, out)
 	r.sig.Kind = incident.CredentialFailed
-	r.sig.ErrorCode = r.errorCode()
+	r.sig.ErrorCode = r.code
 	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, r.v.Get("errorMessage").Str())
 	r.sig.Target = r.caller.Principal
 	r.sig.Key = r.caller.AccessKeyID
@@ -307,7 +306,7 @@ func (r *record) denial(env envelope, out *decoded) rejection {
 		r.sig.Actor.Principal, r.sig.Actor.SessionName, _ = principalOf(refused.User)
 	}
 	r.sig.Kind = incident.CallDenied
-	r.sig.ErrorCode = r.errorCode()
+	r.sig.ErrorCode = r.code
 	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, message)
 	r.sig.Target = r.sig.Actor.Principal
 	d := refused.Denial
@@ -361,7 +360,7 @@ func (r *record) namedResource() string {
 			return text
 		}
 	}
-	if !r.v.Get("eventSource").Is(iam) {
+	if !r.source.Is(iam) {
 		return ""
 	}
 	for _, kind := range []string{"role", "user", "group"} {
@@ -405,7 +404,7 @@ func (r *record) appendUse(out *decoded) {
 		id = r.eventID()
 	}
 	u := *r.from.usual(r.sig.Account, r.sig.Region)
-	locate(&u, r.place, *r.agent.client, r.memory.word(r.v.Get("eventSource")), r.v.Get("eventName").Is(probe))
+	locate(&u, r.place, *r.agent.client, r.memory.word(r.source), r.name.Is(probe))
 	u.First, u.Last, u.FirstID, u.LastID = r.sig.Time, r.sig.Time, id, id
 	out.Uses = append(out.Uses, u)
 }

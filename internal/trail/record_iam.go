@@ -375,7 +375,7 @@ func (r *record) target() string {
 	if r.params.Get("userName").Str() != "" {
 		return r.targetUser()
 	}
-	if strings.Contains(r.v.Get("eventName").Str(), "User") {
+	if strings.Contains(r.name.Str(), "User") {
 		return "requestParameters.userName"
 	}
 	return "requestParameters.roleName"

@@ -58,13 +58,12 @@ func (r *record) roleAsked() (incident.Principal, bool) {
 
 // assumesRole reports whether the call asks for a session of a role.
 func (r *record) assumesRole() bool {
-	return r.v.Get("eventSource").Is(sts) && (r.v.Get("eventName").Is("AssumeRole") || r.federates())
+	return r.source.Is(sts) && (r.name.Is("AssumeRole") || r.federates())
 }
 
 // federates reports whether the call presents somebody else's token.
 func (r *record) federates() bool {
-	name := r.v.Get("eventName")
-	return name.Is("AssumeRoleWithWebIdentity") || name.Is("AssumeRoleWithSAML")
+	return r.name.Is("AssumeRoleWithWebIdentity") || r.name.Is("AssumeRoleWithSAML")
 }
 
 // federated notes which provider vouched for whom.
@@ -172,11 +171,11 @@ func consoleLogin(r *record) string {
 	if strings.EqualFold(r.v.Get("additionalEventData", "MFAUsed").Str(), "Yes") {
 		r.caller.MFA, r.sig.Actor.MFA = true, true
 	}
-	if !r.failedSignIn() && r.errorCode() == "" {
+	if !r.failedSignIn() && r.code == "" {
 		return ""
 	}
 	r.sig.Kind = incident.SignInFailed
-	r.sig.ErrorCode = r.errorCode()
+	r.sig.ErrorCode = r.code
 	r.sig.Target = r.caller.Principal
 	if !r.caller.Known() {
 		return r.targetAccount()

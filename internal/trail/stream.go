@@ -19,6 +19,10 @@ const (
 	// another. The longest chain in use has three: a record in an SNS
 	// notification in an SQS message.
 	maxWraps = 6
+
+	// eventStart begins EventBridge's events, which are no lists: looking for
+	// one would cost more than any other step of reading an event.
+	eventStart = `{"version":"0","id":"`
 )
 
 // Decode reads r to its end and gives sink what it means. The source names r
@@ -118,8 +122,8 @@ func LogWriters(writer func(group string) (workload, principalARN string)) Optio
 
 // Memory is what was learnt from streams and makes reading the next one faster,
 // since the same callers come in file after file. It changes nothing of what is
-// read, takes a few MB at most, and is for one goroutine at a time. The zero Memory
-// is ready.
+// read, takes 32 MiB at most whatever is in them, a few of usual records, and is
+// for one goroutine at a time. The zero Memory is ready.
 type Memory struct{ memory }
 
 // Remember has m remember.
@@ -316,7 +320,7 @@ func (d *decoder) value() {
 	if d.tryQuick() {
 		return
 	}
-	if len(d.open) < maxOpen {
+	if len(d.open) < maxOpen && !bytes.HasPrefix(d.rest(), []byte(eventStart)) {
 		if d.rest()[0] == '[' {
 			d.push(frame{start: start})
 			d.pass(1)
