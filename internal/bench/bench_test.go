@@ -47,13 +47,13 @@ func (discard) Handle(context.Context, []incident.Signal, []incident.Use, time.T
 	return nil
 }
 
-func invoke(b *testing.B, h lambda.Handler, event []byte) {
+func invoke(b *testing.B, h lambda.Handler, events ...[]byte) {
 	b.Helper()
 	b.ReportAllocs()
-	b.SetBytes(int64(len(event)))
+	b.SetBytes(int64(len(events[0])))
 	defer cpu(b)()
-	for b.Loop() {
-		if _, err := h.Invoke(b.Context(), event); err != nil {
+	for i := 0; b.Loop(); i++ {
+		if _, err := h.Invoke(b.Context(), events[i%len(events)]); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -94,9 +94,21 @@ func stock() lambda.Handler {
 // than its credential: a rule for error codes matches it, a decoder drops it.
 func ofInterest() []byte { return newCorpus().delivered(failure, "") }
 
+// ofMany are failures of sessions that are mostly different ones.
+func ofMany() [][]byte {
+	c := newCorpus()
+	list := make([][]byte, 500)
+	for i := range list {
+		list[i] = c.delivered(failure, "")
+	}
+	return list
+}
+
 func irrelevant() []byte { return newCorpus().delivered(ordinary, "Client.InvalidInstanceID.NotFound") }
 
 func BenchmarkLive(b *testing.B)                { invoke(b, ours(), ofInterest()) }
+func BenchmarkLiveMany(b *testing.B)            { invoke(b, ours(), ofMany()...) }
+func BenchmarkLiveManyStock(b *testing.B)       { invoke(b, stock(), ofMany()...) }
 func BenchmarkLiveStock(b *testing.B)           { invoke(b, stock(), ofInterest()) }
 func BenchmarkLiveIrrelevant(b *testing.B)      { invoke(b, ours(), irrelevant()) }
 func BenchmarkLiveIrrelevantStock(b *testing.B) { invoke(b, stock(), irrelevant()) }

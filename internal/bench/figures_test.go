@@ -122,12 +122,13 @@ func median(list []float64) float64 {
 }
 
 func live(_ *testing.T, out *table) {
-	m := medians(BenchmarkLive, BenchmarkLiveStock, BenchmarkLiveIrrelevant, BenchmarkLiveIrrelevantStock, BenchmarkLiveScan)
+	m := medians(BenchmarkLive, BenchmarkLiveStock, BenchmarkLiveIrrelevant, BenchmarkLiveIrrelevantStock, BenchmarkLiveScan, BenchmarkLiveMany, BenchmarkLiveManyStock)
 	us := func(i int) string { return fmt.Sprintf("%.1f µs, %.0f allocations", m[i].ns/1000, m[i].allocs) }
 	out.section("One event from EventBridge, " + fmt.Sprintf("%.1f kB", float64(len(ofInterest()))/1000))
 	out.atLeast("event of interest: times faster than the stock handler", m[1].ns/m[0].ns, 7, "%.1f")
 	out.atLeast("irrelevant event: times faster than the stock handler", m[3].ns/m[2].ns, 7, "%.1f")
 	out.atMost("irrelevant event: allocations", m[2].allocs, 0, "%.0f")
+	out.fact("events of interest of 500 sessions in turn: times faster than the stock handler", fmt.Sprintf("%.1f", m[6].ns/m[5].ns))
 	out.fact("checking the JSON alone, part of the time for an event of interest", fmt.Sprintf("%.2f", m[4].ns/m[0].ns))
 	out.fact("detect, event of interest", us(0))
 	out.fact("detect, irrelevant event", us(2))
