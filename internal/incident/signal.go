@@ -289,7 +289,9 @@ func (u Use) Key() string {
 
 // Join unites two summaries of the same Key.
 func (u Use) Join(v Use) Use {
-	if before(v.First, v.FirstID, u.First, u.FirstID) {
+	if same := u.First.Equal(v.First) && u.FirstID == v.FirstID; same {
+		u.SourceIP = firstOf(u.SourceIP, v.SourceIP)
+	} else if before(v.First, v.FirstID, u.First, u.FirstID) {
 		u.First, u.FirstID, u.SourceIP = v.First, v.FirstID, v.SourceIP
 	}
 	if before(u.Last, u.LastID, v.Last, v.LastID) {
