@@ -11,6 +11,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
@@ -109,17 +110,6 @@ func (o options) home() string {
 		return "us-gov-west-1"
 	}
 	return "us-east-1"
-}
-
-// partitionOf is the partition that a Region belongs to.
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }
 
 type contextReader struct {
@@ -223,7 +213,7 @@ func (r *contextReader) check(o *options) {
 		switch {
 		case region == o.home():
 			r.problem("regions", "%s is the home Region, which needs no forwarder", region)
-		case partitionOf(region) != o.partition:
+		case lineage.PartitionOf(region) != o.partition:
 			r.problem("regions", "%s is not in the partition %s", region, o.partition)
 		}
 	}
