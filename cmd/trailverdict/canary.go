@@ -41,7 +41,7 @@ Exit status: 0 the alert went out, 1 it did not, or AWS gave no answer, 2 usage.
 	f.StringVar(&o.profile, "profile", "", "take the credentials of the profile `NAME`")
 	f.StringVar(&o.stack, "stack", "trailverdict", "the `NAME` of the home stack")
 	f.StringVar(&o.region, "region", "", "put the event on the bus of `REGION` (default: the home Region)")
-	f.DurationVar(&o.patience, "timeout", 2*time.Minute, "how long to wait for the alert")
+	f.DurationVar(&o.patience, "timeout", 2*time.Minute, "wait for the alert this `LONG`")
 	return cmd
 }
 

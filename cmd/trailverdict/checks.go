@@ -52,7 +52,7 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 	f := cmd.Flags()
 	o.format.add(cmd, "format", "how to print the list")
 	f.StringVarP(&o.output, "output", "o", "", "write the list to `FILE` instead of standard output")
-	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
 	f.BoolVar(&o.all, "all", false, "look for everything, whatever the configuration says")
 	return cmd
 }

@@ -66,7 +66,7 @@ or one with a part that has no known price, 1 writing failed.`,
 	f.Float64Var(&o.usage.LogLines, "log-lines-per-day", 0, "how `MANY` lines of subscribed log groups look like failures")
 	f.Float64Var(&o.usage.Batch, "batch", 0, "how `MANY` events arrive at once (default: by their rate)")
 	o.freeTier.add(cmd, "free-tier", "free amounts that count: those of the price lists, none, or AWS's free tier, too")
-	f.StringArrayVar(&o.templates, "template", nil, "bill this template in JSON, or all in this folder; may be repeated (`PATH`)")
+	f.StringArrayVar(&o.templates, "template", nil, "bill the template in JSON, or the folder of them, at `PATH`; may be given several times")
 	o.format.add(cmd, "format", "how to print the bill")
 	f.StringVarP(&o.output, "output", "o", "", "write the bill to `FILE` instead of standard output")
 	return cmd

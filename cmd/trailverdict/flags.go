@@ -21,7 +21,7 @@ type choice struct {
 func newChoice(words ...string) *choice { return &choice{words[0], words} }
 
 func (c *choice) String() string { return c.value }
-func (c *choice) Type() string   { return strings.Join(c.words, "|") }
+func (c *choice) Type() string   { return strings.TrimPrefix(strings.Join(c.words, "|"), "|") } // no word stands for none
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.words, s) {

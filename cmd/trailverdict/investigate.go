@@ -84,7 +84,7 @@ not count), 2 usage, 1 no answer from AWS or none that could be read.`,
 	o.environment.add(cmd, "environment", "with --error, where the credential is used")
 	f.StringSliceVar(&o.regions, "region", nil, "ask `REGION` besides the home Region; may be given several times; all for every one that is switched on (default: the configured one)")
 	f.StringVar(&o.profile, "profile", "", "take the credentials of the profile `NAME`")
-	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
 	f.Var(&o.asOf, "as-of", "look at the time before TIME (default: now)")
 	f.IntVar(&o.maxRequests, "max-requests", 300, "make at most `N` requests, one a second in each Region")
 	f.BoolVar(&o.noCache, "no-cache", false, "neither read nor keep what was read before")

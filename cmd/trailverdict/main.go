@@ -1,6 +1,6 @@
 // Command trailverdict says whether a failing or changed AWS credential was
 // stolen, cut off on purpose, badly configured, or simply ran out. It reads
-// recorded CloudTrail events and client failures, and needs no AWS account.
+// recorded CloudTrail events and client failures, or asks an AWS account.
 package main
 
 import (

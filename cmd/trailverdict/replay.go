@@ -102,7 +102,7 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 	f := cmd.Flags()
 	o.format.add(cmd, "format", "how to print findings")
 	f.StringVarP(&o.output, "output", "o", "", "write findings to `FILE` instead of standard output")
-	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
 	f.Var(&o.minSeverity, "min-severity", "hide findings below LEVEL: informational, low, medium, high, critical")
 	f.Var(&o.asOf, "as-of", "decide as of TIME (default: the last event's time)")
 	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")

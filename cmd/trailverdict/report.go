@@ -61,7 +61,7 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 	f := cmd.Flags()
 	o.format.add(cmd, "format", "how to print the report")
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
-	f.StringVar(&o.config, "config", "", "read the configuration from `FILE`")
+	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
 	f.Var(&o.asOf, "as-of", "report as of TIME (default: the last event's time)")
 	f.StringVar(&o.since, "since-report", "", "say what changed since the report in `FILE`, which is JSON")
 	return cmd

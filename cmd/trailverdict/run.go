@@ -81,9 +81,11 @@ func (p *program) command() *cobra.Command {
 says of each incident whether it is a compromise, an expiry, a misconfiguration,
 a planned change, or inconclusive, with the evidence for and against.
 
-It needs no AWS account and sends nothing anywhere; doctor and canary alone
-speak with one.`,
+On recorded events it needs no AWS account and sends nothing anywhere.
+Investigate, doctor, canary, and replay of s3:// ask an account, with the
+credentials that the AWS CLI would take; only canary sends an event there.`,
 		Example: `  trailverdict demo                          # see it decide about recorded stories
+  trailverdict investigate                   # ask an account about the last 24 hours
   trailverdict replay logs/                  # a folder of CloudTrail log files
   aws cloudtrail lookup-events | trailverdict replay -`,
 		Version:           version(),
