@@ -57,8 +57,8 @@ func (p *program) routesShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show --config FILE",
 		Short: "Show the routes, owners and suppressions, and what is wrong with them",
-		Long: `Show prints each route with what it takes and when it tells, the owners, and the
-suppressions with how long they hold. It names routes that nothing reaches,
+		Long: `Show prints each route with what it takes and when it tells, the owners, the
+suppressions with how long they hold, and the change windows. It names routes that nothing reaches,
 verdicts that nobody hears of, and what SNS would refuse, with file, line and
 column.
 
@@ -152,6 +152,7 @@ func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Ti
 		fmt.Fprintf(out, "\n  %s%s\n", state, s.Until.Format("2006-01-02 15:04 MST"))
 		rows(out, "covers", routing.SuppressionScope(s), "because", s.Reason, "author", known(s.Author))
 	}
+	showWindows(out, c.Settings.ChangeWindows, now)
 	if len(warnings) > 0 {
 		fmt.Fprintf(out, "\nTo look at\n\n")
 	}
@@ -162,6 +163,25 @@ func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Ti
 		return fmt.Errorf("write rules: %w", err)
 	}
 	return nil
+}
+
+// showWindows writes when which changes are planned.
+func showWindows(w io.Writer, list []incident.ChangeWindow, now time.Time) {
+	if len(list) > 0 {
+		fmt.Fprint(w, "\nChange windows: what is changed in them is a planned change\n")
+	}
+	for _, window := range list {
+		actors := "everybody"
+		if len(window.Actors) > 0 {
+			actors = strings.Join(window.Actors, ", ")
+		}
+		when := routing.WindowTimes(window)
+		if window.Ended(now) {
+			when += ", over"
+		}
+		fmt.Fprintf(w, "\n  %s\n", window.Name)
+		rows(w, "when", when, "by", actors)
+	}
 }
 
 // rows writes titles and texts beside them.

@@ -49,7 +49,7 @@ func (c Config) LogWriter(group string) (workload, principalARN string) {
 
 // Rules are what decides who hears of a finding.
 func (c Config) Rules() routing.Rules {
-	return routing.Rules{Routes: c.Routes, Owners: c.Owners, Suppressions: c.Settings.Suppressions}
+	return routing.Rules{Routes: c.Routes, Owners: c.Owners, Suppressions: c.Settings.Suppressions, ChangeWindows: c.Settings.ChangeWindows}
 }
 
 // Default is what holds without a configuration file.

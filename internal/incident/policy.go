@@ -51,6 +51,9 @@ type ChangeWindow struct {
 	Actors []string
 }
 
+// Ended reports whether a single window is over at now. A weekly one never is.
+func (w ChangeWindow) Ended(now time.Time) bool { return !w.End.IsZero() && !now.Before(w.End) }
+
 // Covers reports whether t lies in the window.
 func (w ChangeWindow) Covers(t time.Time) bool {
 	t = t.UTC()

@@ -94,7 +94,8 @@ type Report struct {
 	New     []int
 	Gone    []Anomaly
 	Changed []Change
-	// Suppressions says in words which of them are over, or cover nothing.
+	// Suppressions says in words which of them are over, or cover nothing, and
+	// which change windows are over without a change.
 	Suppressions []string
 	// Checks are the period's changes beyond the guard rails of which no finding
 	// tells, oldest first.

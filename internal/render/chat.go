@@ -81,7 +81,7 @@ func Chat(w io.Writer, f incident.Finding, n Note) error {
 			Summary:          cut(heading(f.Verdict)+" "+spaced(string(f.Cause))+": "+OneLine(SubjectName(f.Subject)), chatSummary, "…"),
 			EventType:        "trailverdict." + string(f.Verdict),
 			RelatedResources: chatResources(f.Subject),
-			Context:          chatContext(f),
+			Context:          chatContext(f, n),
 		},
 	})
 }
@@ -125,7 +125,7 @@ func chatText(f incident.Finding, n Note) string {
 	if n.News != "" {
 		lines = append(lines, markdownWithin(n.News, chatSentence), "")
 	}
-	lines = append(lines, markdownWithin(f.Summary, chatSentence), "", markdownWithin(assessment(f)+", "+place(f), chatFact))
+	lines = append(lines, markdownWithin(f.Summary, chatSentence), "", markdownWithin(assessment(f)+", "+n.place(f), chatFact))
 	lines = append(lines, chatFacts("Why (times are UTC)", f.Evidence)...)
 	lines = append(lines, chatFacts("What spoke against it", f.CounterEvidence)...)
 	if f.Interval != nil {
@@ -237,11 +237,11 @@ func chatResources(s incident.Subject) []string {
 }
 
 // chatContext is what a custom action in the chat can work with.
-func chatContext(f incident.Finding) map[string]string {
+func chatContext(f incident.Finding, n Note) map[string]string {
 	context := map[string]string{
 		"findingId": f.ID, "revision": strconv.Itoa(f.Revision), "status": string(f.Status),
 		"verdict": string(f.Verdict), "cause": string(f.Cause), "severity": f.Severity.String(),
-		"account": f.Account, "region": f.Region,
+		"account": f.Account, "region": f.Region, "owner": n.Owner,
 		"subjectType": string(f.Subject.Type), "subject": f.Subject.Name,
 		"firstSeen": stampSeconds(f.FirstSeen), "lastSeen": stampSeconds(f.LastSeen),
 	}

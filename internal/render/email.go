@@ -59,7 +59,7 @@ func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
 func Email(w io.Writer, f incident.Finding, n Note) error {
 	var m mail
 	m.paragraph("", heading(f.Verdict)+": "+SubjectName(f.Subject))
-	m.paragraph("", assessment(f)+", "+place(f))
+	m.paragraph("", assessment(f)+", "+n.place(f))
 	m.WriteByte('\n')
 	m.paragraph("", f.Summary)
 	m.list("What is new", "", n.News)

@@ -61,7 +61,7 @@ func messages() map[string]struct {
 	}
 	return map[string]m{
 		"compromise":       {opened(), Note{News: "The severity was raised from high to critical."}},
-		"expiry":           {refresh(), Note{}},
+		"expiry":           {refresh(), Note{Owner: "payments"}},
 		"misconfiguration": {skewed(), Note{News: "The verdict changed from inconclusive to misconfiguration."}},
 		"planned_change":   {quiet(), Note{Thread: "tv-0000000000000000", News: "What was told as access key ASIAQUNKNOWN00000001 is about federated identity repo:example/app."}},
 		"inconclusive":     {lone(), Note{}},

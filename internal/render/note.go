@@ -14,8 +14,8 @@ type Note struct {
 	// News says in a sentence what is new since the last message. It is empty
 	// where everything is.
 	News string
-	// Owner is whose the finding's subject is; empty if nobody said so. What
-	// machines read carries it beside the finding.
+	// Owner is whose the finding's subject is; empty if nobody said so. People
+	// read it in the message, machines beside the finding.
 	Owner string
 }
 
@@ -31,6 +31,14 @@ func (n Note) thread(f incident.Finding) string {
 // about one that it stands in place of.
 func (n Note) isUpdate(f incident.Finding) bool {
 	return f.Revision > 1 || n.thread(f) != f.ID
+}
+
+// place is where the finding of a message belongs, and to whom.
+func (n Note) place(f incident.Finding) string {
+	if n.Owner == "" {
+		return place(f)
+	}
+	return place(f) + ", owner " + OneLine(n.Owner)
 }
 
 // assessment is how bad a finding is and how sure it is, in a few words.

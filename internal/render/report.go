@@ -175,7 +175,7 @@ func ReportText(w io.Writer, r incident.Report) error {
 // suppressions lists those that somebody has to look at.
 func (t *text) suppressions(list []string) {
 	if len(list) > 0 {
-		t.WriteString("\nSuppressions to look at\n")
+		t.WriteString("\nSuppressions and change windows to look at\n")
 	}
 	for _, s := range list {
 		t.paragraph("  - ", s)

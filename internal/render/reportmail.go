@@ -150,7 +150,7 @@ func (m *mail) counts(findings []incident.Finding) {
 func (m *mail) page(r incident.Report, n ReportNote) {
 	for i, s := range r.Suppressions {
 		if i == 0 {
-			m.section("Suppressions to look at")
+			m.section("Suppressions and change windows to look at")
 		}
 		m.paragraph("- ", s)
 	}

@@ -82,7 +82,7 @@ func Make(in Input) incident.Report {
 	r.Series = now.series()
 	r.Findings = endedAfter(in.From, in.Findings)
 	r.Checks = check.Besides(in.Checks, in.Findings)
-	r.Suppressions = staleSuppressions(in)
+	r.Suppressions = append(staleSuppressions(in), staleWindows(in)...)
 	return r
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -30,6 +31,24 @@ func staleSuppressions(in Input) []string {
 		}
 	}
 	return out
+}
+
+// staleWindows says which change windows are over without a planned change of
+// the findings at hand that lies in them. One that explains what is reported
+// stays, since the report would change without it.
+func staleWindows(in Input) []string {
+	var out []string
+	for _, w := range in.Settings.ChangeWindows {
+		if w.Ended(in.AsOf) && !slices.ContainsFunc(in.Findings, func(f incident.Finding) bool { return planned(w, f) }) {
+			out = append(out, fmt.Sprintf("The change window %q ended on %s, and no planned change of these events lies in it: remove it.", w.Name, w.End.UTC().Format("2006-01-02")))
+		}
+	}
+	return out
+}
+
+// planned reports whether a planned change lies in a window.
+func planned(w incident.ChangeWindow, f incident.Finding) bool {
+	return f.Verdict == incident.PlannedChange && slices.ContainsFunc(f.Evidence, func(e incident.Evidence) bool { return w.Covers(e.Time) })
 }
 
 // words are why a suppression was made, and by whom.

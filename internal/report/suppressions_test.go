@@ -9,6 +9,38 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
+func TestWindowsOverWithoutAChangeAreNamed(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	at := now.Add(-time.Hour)
+	window := incident.ChangeWindow{Name: "move", Start: at.Add(-time.Minute), End: at.Add(time.Minute)}
+	open := window
+	open.End = now.Add(1)
+	change := incident.Finding{Verdict: incident.PlannedChange, Evidence: []incident.Evidence{{Time: at}}}
+	theft, earlier := change, change
+	theft.Verdict = incident.Compromise
+	earlier.Evidence = []incident.Evidence{{Time: at.Add(-time.Hour)}}
+	stale := []string{`The change window "move" ended on 2026-03-04, and no planned change of these events lies in it: remove it.`}
+	for name, test := range map[string]struct {
+		window   incident.ChangeWindow
+		findings []incident.Finding
+		want     []string
+	}{
+		"over, unused":          {window, nil, stale},
+		"over, a change in it":  {window, []incident.Finding{theft, change}, nil},
+		"over, a change before": {window, []incident.Finding{earlier}, stale},
+		"over, an attack in it": {window, []incident.Finding{theft}, stale},
+		"open":                  {open, nil, nil},
+		"one that comes back":   {incident.ChangeWindow{Name: "weekly", Until: time.Hour}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := Input{AsOf: now, Findings: test.findings, Settings: incident.Settings{ChangeWindows: []incident.ChangeWindow{test.window}}}
+			if d := cmp.Diff(test.want, staleWindows(in)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestStaleSuppressionsAreNamed(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	later := now.Add(time.Hour)

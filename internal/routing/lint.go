@@ -10,7 +10,7 @@ import (
 
 // Lint returns what is wrong with the rules, the gravest first: what cannot be
 // deployed, routes that never hear of anything, findings that nobody hears of,
-// and suppressions that are over or do nothing. Locating the rules before tells
+// and suppressions and change windows that are over or do nothing. Locating the rules before tells
 // of unknown time zones.
 func (r Rules) Lint(now time.Time) []Issue {
 	list := Limits(r.Routes)
@@ -23,6 +23,11 @@ func (r Rules) Lint(now time.Time) []Issue {
 	list = append(list, r.unheard()...)
 	for n, s := range r.Suppressions {
 		list = append(list, lintSuppression(n, s, now)...)
+	}
+	for n, w := range r.ChangeWindows {
+		if w.Ended(now) {
+			list = append(list, Issue{Path: fmt.Sprintf("change_windows[%d].end", n), Message: fmt.Sprintf("the change window %q ended on %s", w.Name, w.End.UTC().Format(time.RFC3339))})
+		}
 	}
 	sortIssues(list)
 	return list

@@ -55,6 +55,13 @@ func TestLint(t *testing.T) {
 			"! routes[1].quiet_hours: route a: its quiet hours never end",
 		},
 		"mails every few minutes": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Type: routing.Email, Repeat: 5 * time.Minute}}}, "routes[1].repeat: route a: mails every 5m are mails that nobody reads"},
+		"a change window that is over": {
+			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "move", Start: noon().Add(-time.Hour), End: noon()}}},
+			"change_windows[0].end: the change window \"move\" ended on 2026-03-04T12:00:00Z",
+		},
+		"change windows that are not": {
+			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "move", Start: noon(), End: noon().Add(1)}, {Name: "weekly", Until: time.Hour}}}, "",
+		},
 		"suppressions": {
 			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Subject: "a", Until: noon(), Author: "x"}, {Verdict: incident.Expiry, Cause: incident.TrustOpened, Until: noon().Add(1), Author: "x"}, {Subject: "b", Until: noon().Add(1)}}},
 			"suppressions[0].until: the suppression ended on 2026-03-04T12:00:00Z; what it covered is told again\n" +

@@ -86,6 +86,9 @@ type Rules struct {
 	// Owners are asked in their order; the first that has the subject decides.
 	Owners       []Owner
 	Suppressions []incident.Suppression
+	// ChangeWindows decide about verdicts, not about who hears of them; here
+	// they are looked at for those that are over.
+	ChangeWindows []incident.ChangeWindow
 }
 
 // Owner is whose the subject of a finding is; empty if nobody's.

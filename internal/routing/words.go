@@ -65,6 +65,14 @@ func (r Route) Way() string {
 	return fmt.Sprintf("the topic %s, by a filter", Subscribe(r).Topic)
 }
 
+// WindowTimes says when a change window is.
+func WindowTimes(w incident.ChangeWindow) string {
+	if w.End.IsZero() {
+		return Hours{Days: w.Days, From: w.From, Until: w.Until, Zone: "UTC"}.String()
+	}
+	return fmt.Sprintf("%s to %s UTC", w.Start.UTC().Format("2006-01-02 15:04"), w.End.UTC().Format("2006-01-02 15:04"))
+}
+
 // SuppressionScope says what a suppression covers.
 func SuppressionScope(s incident.Suppression) string {
 	m := Match{}
