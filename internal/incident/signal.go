@@ -289,9 +289,10 @@ func (u Use) Key() string {
 
 // Join unites two summaries of the same Key.
 func (u Use) Join(v Use) Use {
-	if same := u.First.Equal(v.First) && u.FirstID == v.FirstID; same {
+	switch {
+	case u.First.Equal(v.First) && u.FirstID == v.FirstID:
 		u.SourceIP = firstOf(u.SourceIP, v.SourceIP)
-	} else if before(v.First, v.FirstID, u.First, u.FirstID) {
+	case before(v.First, v.FirstID, u.First, u.FirstID):
 		u.First, u.FirstID, u.SourceIP = v.First, v.FirstID, v.SourceIP
 	}
 	if before(u.Last, u.LastID, v.Last, v.LastID) {

@@ -65,7 +65,7 @@ func (b *bookkeeper) sights(f *nodeFile) error {
 		switch _, rest := splitKey(e.key); {
 		case rest[0] == ofNote:
 			b.in.Capped = append(b.in.Capped, string(e.value))
-		case e.value[0] != atHome:
+		case e.value[0]&atHome == 0:
 		case rest[0] == ofUse:
 			u, err := filing.DecodeUse(e.value[1:])
 			if err != nil {

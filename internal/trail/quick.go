@@ -579,7 +579,7 @@ func (d *decoder) begin(q *quick, f *foldedUse) {
 
 // join adds one use.
 func (f *foldedUse) join(from *place, at int64, id []byte) {
-	if at == f.first && string(id) == f.FirstID && from.address != "" && from.address < f.SourceIP {
+	if at == f.first && string(id) == f.FirstID && from.address != "" && (f.SourceIP == "" || from.address < f.SourceIP) {
 		f.SourceIP = from.address // two of one id: the order in which they are read must not matter
 	}
 	if at < f.first || at == f.first && string(id) < f.FirstID {
