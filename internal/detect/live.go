@@ -183,7 +183,26 @@ func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[str
 			touched = append(touched, federatedBy(e, provider)...)
 		}
 	}
-	return correlate.Subjects(e, touched)
+	about := correlate.Subjects(e, touched)
+	for n := range signals {
+		maps.Copy(about, lost(e, &signals[n]))
+	}
+	return about
+}
+
+// lost are the subjects that a policy's versions were about as long as nobody was
+// known to have the policy, if a signal tells who has it.
+func lost(e correlate.Evidence, s *incident.Signal) map[string]incident.Principal {
+	if s.Kind != incident.PolicyAttached && s.Kind != incident.PolicyDetached || s.Policy == nil {
+		return nil
+	}
+	var written []incident.Signal
+	for _, w := range e.Signals {
+		if w.Kind == incident.ManagedPolicyWritten && w.Policy != nil && w.Policy.ARN == s.Policy.ARN {
+			written = append(written, w)
+		}
+	}
+	return correlate.Subjects(correlate.Evidence{Signals: written}, written)
 }
 
 // reach says whose deeds look different in the light of new signals, and how far
