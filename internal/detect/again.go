@@ -147,6 +147,11 @@ func (l *Live) explain(ctx context.Context, signals []incident.Signal, now time.
 		if err != nil {
 			return err
 		}
+		if signals[n].Kind == incident.SessionIssued {
+			if err := l.triedBefore(ctx, key, now); err != nil {
+				return err
+			}
+		}
 		for _, s := range found {
 			if s.Kind == incident.CredentialFailed || !lineage.Resolved(s.Target) {
 				waiting = append(waiting, s)

@@ -151,6 +151,29 @@ func (p *posts) add(t *testing.T, text string) {
 	}
 }
 
+// lag is how late CloudTrail's event history shows an event.
+const lag = 5 * time.Minute
+
+// remembered puts the calls in the event history, as late as it is.
+func (p *posts) remembered(t *testing.T, h *localaws.EventHistory) {
+	t.Helper()
+	for _, e := range p.events {
+		var v struct {
+			DetailType string `json:"detail-type"`
+			Time       time.Time
+			Detail     json.RawMessage
+		}
+		if err := json.Unmarshal([]byte(e), &v); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(v.DetailType, "via CloudTrail") {
+			if err := h.AddLater(v.Time.Add(lag), string(v.Detail)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // enveloped is a CloudTrail record as EventBridge delivers it.
 func enveloped(t *testing.T, record string) string {
 	t.Helper()

@@ -8,6 +8,9 @@
 // that has too little time, is continued by the next one. It works without the
 // event history, and goes on when that is throttled.
 //
+// Calls that succeed are not delivered. Of the keys of an incident, and of
+// sessions that are tried out where they were not asked for, it looks them up.
+//
 // What it does not promise: to find everything that was lost. The history is
 // asked for changes of identities and of the audit trail in the home Region
 // alone; a run spends a bounded number of requests, and an incident too.

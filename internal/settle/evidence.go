@@ -69,7 +69,7 @@ func (r *run) lookAgain(ctx context.Context, signals []incident.Signal) (done in
 		}
 		decide := r.recheck
 		if group[0].Kind == incident.SessionIssued {
-			decide = r.renewals
+			decide = r.issuances
 		}
 		if err := decide(ctx, group); err != nil {
 			errs = append(errs, err)
@@ -129,11 +129,14 @@ func bearing(s *incident.Signal) string {
 }
 
 // recheck decides again about a group of signals, and asks about keys that
-// nothing is known of.
+// nothing is known of, and what those of incidents did.
 func (r *run) recheck(ctx context.Context, group []incident.Signal) error {
 	r.report.Evidence += len(group)
 	if err := r.Decider.Recheck(ctx, group, r.now); err != nil {
 		return fmt.Errorf("recheck %s: %w", group[0].ID, err)
 	}
-	return r.wonder(ctx, group)
+	if err := r.wonder(ctx, group); err != nil {
+		return err
+	}
+	return r.pursueAll(ctx, group)
 }

@@ -23,6 +23,7 @@ const (
 	EventName    Attribute = "EventName"
 	ResourceName Attribute = "ResourceName" // of a key: the call that issued, created or ended it
 	AccessKeyID  Attribute = "AccessKeyId"  // of a key: what it did
+	Username     Attribute = "Username"     // of a user: what all keys of it did
 )
 
 // Question asks for the events of one Region that have an attribute's value.

@@ -45,6 +45,9 @@ func (r *run) forget() {
 	r.notes.Asked = slices.DeleteFunc(r.notes.Asked, func(q inquiry) bool {
 		return r.now.Sub(q.Noted).Abs() > remember
 	})
+	r.notes.Pursued = slices.DeleteFunc(r.notes.Pursued, func(p pursuit) bool {
+		return r.now.Sub(p.Noted).Abs() > remember
+	})
 }
 
 // wonder notes the keys of failures of which it is not known where they come
@@ -136,7 +139,8 @@ func tellsOf(s *incident.Signal, key string) bool {
 	return false
 }
 
-// inquire looks noted keys up, with half of the requests that a run has.
+// inquire looks noted keys up, with half of the requests that a run has: those of
+// which nothing is known, then what the keys of incidents did.
 func (r *run) inquire(ctx context.Context) error {
 	var errs []error
 	for n := range r.notes.Asked {
@@ -155,7 +159,7 @@ func (r *run) inquire(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.follow(ctx))...)
 }
 
 // lookUp asks for a key until something is found, and decides again about it.

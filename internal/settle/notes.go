@@ -26,6 +26,8 @@ type notes struct {
 	// Swept is how far the event history was compared, by event source.
 	Swept map[string]*sweep `json:"swept,omitempty"`
 	Asked []inquiry         `json:"asked,omitempty"`
+	// Pursued are keys whose calls are looked up.
+	Pursued []pursuit `json:"pursued,omitempty"`
 }
 
 // cursor is a place in the evidence that is due.

@@ -20,8 +20,9 @@ type Decider interface {
 	Revisit(ctx context.Context, who []incident.Principal, now time.Time) error
 }
 
-// Agenda is the part of a ledger that says what is due.
+// Agenda is the part of a ledger that says what is due, and what is kept of whom.
 type Agenda interface {
+	Cases(ctx context.Context, subject string) ([]store.Case, error)
 	DueCases(ctx context.Context, t time.Time, after string) (cases []store.Case, next string, err error)
 	DueEvidence(ctx context.Context, since, t time.Time, after string) (signals []incident.Signal, next string, err error)
 	Commit(ctx context.Context, c store.Commit) error
@@ -30,6 +31,7 @@ type Agenda interface {
 // Evidence gives back what was observed.
 type Evidence interface {
 	Signals(ctx context.Context, q store.Query) (store.Page[incident.Signal], error)
+	Uses(ctx context.Context, q store.Query) (store.Page[incident.Use], error)
 }
 
 // Limits bound what one run spends.
@@ -161,6 +163,7 @@ func (r *run) cases(ctx context.Context) error {
 			if err := r.Decider.Revisit(ctx, []incident.Principal{c.Finding.Subject.Principal}, r.now); err != nil {
 				errs = append(errs, fmt.Errorf("settle finding %s: %w", c.Finding.ID, err))
 			}
+			errs = append(errs, r.pursue(ctx, &c.Finding))
 		}
 		if after = next; after == "" {
 			return errors.Join(errs...)

@@ -121,24 +121,9 @@ func (r *run) visitAgain(ctx context.Context, group []incident.Signal, is lineag
 // sessions are the sessions of a principal that were issued since a time, and
 // whether they are all.
 func (r *run) sessions(ctx context.Context, who incident.Principal, since time.Time) (list []lineage.Issuance, whole bool, err error) {
-	q := store.Query{Node: who.Key(), Since: since, Now: r.now}
-	var found []incident.Signal
-	for range maxPages {
-		page, err := r.Evidence.Signals(ctx, q)
-		if err != nil {
-			return nil, false, fmt.Errorf("read the sessions of %s: %w", who.Key(), err)
-		}
-		for _, s := range page.Items {
-			if s.Kind == incident.SessionIssued {
-				found = append(found, s)
-			}
-		}
-		if q.After = page.Next; q.After == "" {
-			whole = true
-			break
-		}
-	}
-	return lineage.Build(found, nil).Of(who), whole, nil
+	kept, whole, err := r.filed(ctx, who.Key(), since)
+	found := slices.DeleteFunc(kept, func(s incident.Signal) bool { return s.Kind != incident.SessionIssued })
+	return lineage.Build(found, nil).Of(who), whole, err
 }
 
 func lifetime(is lineage.Issuance) time.Duration {

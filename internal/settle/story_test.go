@@ -556,3 +556,92 @@ func TestAStormOfLostChanges(t *testing.T) {
 		}
 	})
 }
+
+// tried is a call by a role's session that succeeds, from a network.
+func tried(id, name, key, ip string) string {
+	source, client := "sts.amazonaws.com", "aws-sdk-go-v2/1.48.0"
+	if ip != "198.51.100.7" {
+		client = "aws-cli/2.27.41"
+	}
+	if name != "GetCallerIdentity" {
+		source = "sqs.amazonaws.com"
+	}
+	return strings.ReplaceAll(fmt.Sprintf(`{"eventVersion":"1.11","eventID":%q,"eventTime":%q,"eventSource":%q,"eventName":%q,"awsRegion":"eu-west-1","sourceIPAddress":%q,"userAgent":%[8]q,
+		"userIdentity":{"type":"AssumedRole","principalId":"AROAEXAMPLE:worker","arn":"arn:aws:sts::%[6]s:assumed-role/orders/worker","accountId":%[6]q,"accessKeyId":%[7]q,
+		"sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAEXAMPLE","arn":"arn:aws:iam::%[6]s:role/orders","accountId":%[6]q,"userName":"orders"}}},
+		"requestParameters":null,"responseElements":null,"requestID":"r","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":%[6]q,"eventCategory":"Management"}`,
+		id, stamp(time.Now()), source, name, ip, ours, key, client), "\n", " ")
+}
+
+// The worker's own calls are in the event history alone. Of somebody else with
+// its key nothing arrives but that he asks who he is.
+func TestASessionThatIsTriedOutElsewhereIsLookedUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		from  string
+		off   bool
+		found bool
+	}{
+		"by somebody else":                 {"203.0.113.61", false, true},
+		"by whoever asked for it":          {"198.51.100.7", false, false},
+		"by somebody else, without asking": {"203.0.113.61", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(a *account) {
+				if test.off {
+					a.settler.History = nil
+				}
+				issued := session{role: "orders", user: "broker", key: worker, at: time.Now(), life: 12 * time.Hour}
+				a.arrives(issued.record())
+				for n := range 4 {
+					a.passes(30 * time.Minute)
+					a.happens(tried(fmt.Sprint("own-", n), "GetQueueUrl", worker, "198.51.100.7"))
+				}
+				a.passes(time.Hour)
+				before := a.askedFor(worker)
+				who := tried("who", "GetCallerIdentity", worker, test.from)
+				a.happens(who)
+				a.arrives(who)
+				a.happens(tried("more", "ListQueues", worker, test.from), tried("own", "GetQueueUrl", worker, "198.51.100.7"))
+				a.passes(40 * time.Minute)
+				var want incident.Cause
+				if test.found {
+					want = incident.UsedFromElsewhere
+				}
+				a.wants(incident.Role, "orders", want, "")
+				if asked := a.askedFor(worker) > before; asked != test.found {
+					a.Errorf("asked for the key: %t, want %t", asked, test.found)
+				}
+			})
+		})
+	}
+}
+
+// askedFor is how often the calls of a key were looked up.
+func (a *account) askedFor(key string) int {
+	n := 0
+	for _, r := range a.history.Requests() {
+		if r.Attribute == string(settle.AccessKeyID) && r.Value == key {
+			n++
+		}
+	}
+	return n
+}
+
+// A flood of sessions that are tried out elsewhere spends what runs have for it,
+// and no more.
+func TestAFewSessionsOfARoleAreLookedUp(t *testing.T) {
+	story(t, func(a *account) {
+		for n, key := range keys(40) {
+			a.arrives(session{role: "orders", user: "broker", key: key, at: time.Now(), life: 12 * time.Hour}.record())
+			a.arrives(tried("who-"+key, "GetCallerIdentity", key, fmt.Sprintf("203.0.%d.61", n)))
+		}
+		a.passes(time.Hour)
+		asked := 0
+		for _, key := range keys(40) {
+			asked += min(1, a.askedFor(key))
+		}
+		if want := settle.DefaultLimits().Keys; asked != want {
+			a.Errorf("looked up the calls of %d keys, want %d", asked, want)
+		}
+	})
+}
