@@ -439,16 +439,10 @@ func (p *play) stands(t *testing.T, told []heard, s *passage) {
 		}
 	}
 	for id, h := range last {
-		if h.Status != incident.Resolved && endsLater[p.story.Name] == "" {
+		if h.Status != incident.Resolved {
 			t.Errorf("%s is no finding, and was told last as %s %s", id, h.Verdict, h.Cause)
 		}
 	}
-}
-
-// endsLater are stories with a finding that is told to have ended only when it
-// is due, a quarter of an hour after its last event.
-var endsLater = map[string]string{
-	"sessions_revoked_by_stranger-policy-version": "the account's own, until the policy is attached to a role",
 }
 
 // reached reports whether a finding can be explained by a cut-off, and something
