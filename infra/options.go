@@ -102,15 +102,7 @@ var (
 var retentions = []float64{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653}
 
 // home is the Region in which IAM's events are delivered.
-func (o options) home() string {
-	switch o.partition {
-	case "aws-cn":
-		return "cn-north-1"
-	case "aws-us-gov":
-		return "us-gov-west-1"
-	}
-	return "us-east-1"
-}
+func (o options) home() string { return lineage.HomeRegion(o.partition) }
 
 type contextReader struct {
 	context  map[string]any

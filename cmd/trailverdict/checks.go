@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -41,12 +40,7 @@ Exit status: 0 the list was written, whatever it says, 2 usage, a missing path
 or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 		Example: `  trailverdict checks --all AWSLogs/111122223333/CloudTrail/
   trailverdict checks --config trailverdict.yaml --format json logs/`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("checks needs a file, a folder, or - for standard input")
-			}
-			return nil
-		},
+		Args: somePaths,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.checks(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/aws/inspect"
 	"github.com/trailverdict/trailverdict/internal/doctor"
+	"github.com/trailverdict/trailverdict/internal/policy"
 )
 
 // doctorOptions are the flags of doctor.
@@ -73,7 +74,7 @@ func (o doctorOptions) check() error {
 
 func (p *program) doctor(ctx context.Context, o doctorOptions) error {
 	if o.policy {
-		return doctor.Policy(p.stdout)
+		return policy.Permit(p.stdout, "TrailverdictDoctor", doctor.Permissions())
 	}
 	if err := o.check(); err != nil {
 		return err

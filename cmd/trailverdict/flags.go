@@ -73,3 +73,11 @@ func (i *instant) Set(s string) error {
 	}
 	return fmt.Errorf("must be a time such as 2026-03-01T10:00:00Z, or a date")
 }
+
+// somePaths refuses a command line that names nothing to read.
+func somePaths(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs a file, a folder, or - for standard input", cmd.Name())
+	}
+	return nil
+}

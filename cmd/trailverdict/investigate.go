@@ -20,6 +20,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/investigate"
 	"github.com/trailverdict/trailverdict/internal/lineage"
+	"github.com/trailverdict/trailverdict/internal/policy"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
@@ -163,7 +164,7 @@ func (o investigateOptions) check() error {
 
 func (p *program) investigate(ctx context.Context, o investigateOptions) error {
 	if o.policy {
-		return investigate.Policy(p.stdout)
+		return policy.Permit(p.stdout, "TrailverdictInvestigate", investigate.Permissions())
 	}
 	if err := o.check(); err != nil {
 		return usageError{err}
@@ -225,7 +226,7 @@ func (p *program) lookInto(ctx context.Context, o investigateOptions) error {
 	r.Settings = c.Settings
 	result, err := investigate.Run(ctx, r, account, cache, func(now investigate.Progress) {
 		// A line that is wider than a terminal cannot be wiped away.
-		spinner.tell(fmt.Sprintf("%s (%s)", render.Short(now.Asking, 46), count(now.Requests, "request")))
+		spinner.tell(fmt.Sprintf("%s (%s)", render.Short(now.Asking, 46), render.Count(now.Requests, "request")))
 	})
 	spinner.finish()
 	switch {

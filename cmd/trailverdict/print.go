@@ -82,7 +82,7 @@ func (s *shower) writeBatches() error {
 func (s *shower) endBatches() error {
 	err := s.writeBatches()
 	if s.leftOut > 0 {
-		_, _ = fmt.Fprintf(s.stderr, "%s left out: Security Hub imports only what belongs to a known account\n", count(s.leftOut, "finding"))
+		_, _ = fmt.Fprintf(s.stderr, "%s left out: Security Hub imports only what belongs to a known account\n", render.Count(s.leftOut, "finding"))
 	}
 	return err
 }
@@ -111,21 +111,21 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	var b strings.Builder
 	line := func(title, text string) { b.WriteString(render.Paragraph(fmt.Sprintf("  %-11s  ", title), text)) }
 
-	fmt.Fprintf(&b, "\nRead %s, %s: %s in %s\n", count(s.Files, "file"), size(s.Bytes), count(s.Records, "record"),
+	fmt.Fprintf(&b, "\nRead %s, %s: %s in %s\n", render.Count(s.Files, "file"), size(s.Bytes), render.Count(s.Records, "record"),
 		max(took, time.Millisecond).Round(time.Millisecond))
 	if !s.First.IsZero() {
 		line("from", s.First.Format(time.RFC3339)+" to "+s.Last.Format(time.RFC3339))
 	}
-	line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, count(s.Uses, "successful call"), s.Irrelevant))
+	line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, render.Count(s.Uses, "successful call"), s.Irrelevant))
 	line("duplicates", fmt.Sprint(s.Duplicates)+plus(s.Conflicts, "with other contents than before"))
 	if s.Resumed > 0 {
-		line("resumed", count(s.Resumed, "file")+" known from before")
+		line("resumed", render.Count(s.Resumed, "file")+" known from before")
 	}
 	if s.Other > 0 {
 		line("other files", fmt.Sprintf("%d without events", s.Other))
 	}
 	if s.Odd > 0 {
-		line("odd", count(s.Odd, "record")+" not written as CloudTrail writes its log files, and read in full, which takes longer")
+		line("odd", render.Count(s.Odd, "record")+" not written as CloudTrail writes its log files, and read in full, which takes longer")
 	}
 	if len(s.Skipped) > 0 {
 		line("skipped", skipped(s))
@@ -207,13 +207,6 @@ func plus(n int, what string) string {
 		return ""
 	}
 	return fmt.Sprintf("; %d %s", n, what)
-}
-
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // size writes bytes as people do.

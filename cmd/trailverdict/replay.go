@@ -91,12 +91,7 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 		Example: `  trailverdict replay AWSLogs/111122223333/CloudTrail/
   trailverdict replay --format json --min-severity medium events.ndjson | jq .summary
   aws cloudtrail lookup-events --output json | trailverdict replay - failures.ndjson`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("replay needs a file, a folder, or - for standard input")
-			}
-			return nil
-		},
+		Args: somePaths,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.replay(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()

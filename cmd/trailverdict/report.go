@@ -50,12 +50,7 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 		Example: `  trailverdict report AWSLogs/111122223333/CloudTrail/ failures.ndjson
   trailverdict report --format html --output report.html failures.ndjson
   trailverdict report --since-report last-week.json failures.ndjson`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("report needs a file, a folder, or - for standard input")
-			}
-			return nil
-		},
+		Args: somePaths,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.report(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()

@@ -22,6 +22,9 @@ import (
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
+// minute is a time as routes name it.
+const minute = "2006-01-02 15:04 MST"
+
 // routesOptions are the flags of the commands about routes.
 type routesOptions struct {
 	config string
@@ -149,7 +152,7 @@ func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Ti
 		if !now.Before(s.Until) {
 			state = "ended on "
 		}
-		fmt.Fprintf(out, "\n  %s%s\n", state, s.Until.Format("2006-01-02 15:04 MST"))
+		fmt.Fprintf(out, "\n  %s%s\n", state, s.Until.Format(minute))
 		rows(out, "covers", routing.SuppressionScope(s), "because", s.Reason, "author", known(s.Author))
 	}
 	showWindows(out, c.Settings.ChangeWindows, now)
@@ -284,7 +287,7 @@ func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.
 	}
 	fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("%s, account %s%s", render.SubjectName(f.Subject), known(f.Account), owner)))
 	if s, ok := routing.Suppressed(f, rules.Suppressions, now); ok {
-		fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("Nobody hears of it until %s: %s (author: %s)", s.Until.Format("2006-01-02 15:04 MST"), s.Reason, known(s.Author))))
+		fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("Nobody hears of it until %s: %s (author: %s)", s.Until.Format(minute), s.Reason, known(s.Author))))
 		return false
 	}
 	if f.Severity == incident.Informational {
@@ -293,7 +296,7 @@ func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.
 	}
 	for _, r := range rules.Routes {
 		d := rules.Decide(r, routing.Question{Finding: f, News: true, Now: now})
-		when := map[routing.Act]string{routing.Tell: "now", routing.Pass: "no", routing.Rest: "no", routing.Hold: "on " + d.Next.Format("2006-01-02 15:04 MST")}[d.Act]
+		when := map[routing.Act]string{routing.Tell: "now", routing.Pass: "no", routing.Rest: "no", routing.Hold: "on " + d.Next.Format(minute)}[d.Act]
 		heard = heard || d.Act == routing.Tell || d.Act == routing.Hold
 		fmt.Fprint(w, render.Paragraph(fmt.Sprintf("  %-16s  ", r.Name), fmt.Sprintf("%s: %s", when, d.Why)))
 	}

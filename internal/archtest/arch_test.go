@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
 	{"internal/detect", "internal/doctor", "internal/explain", "internal/intake", "internal/report", "internal/store/filing"},
 	{"internal/investigate", "internal/notify", "internal/reporting", "internal/settle", "internal/aws/canary", "internal/aws/inspect"},
+	{"internal/aws/lookup"},
 	{"internal/store/storetest", "internal/store/bolt", "internal/notify/notifytest", "internal/scenario", "internal/replay", "internal/aws/"},
 	{"internal/archtest", "internal/eval", "events"},
 	{"internal/eval/accuracy", "cmd/trailverdict", "functions/", "infra", "docs/snippets"},

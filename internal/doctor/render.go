@@ -265,23 +265,3 @@ func Permissions() []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
-
-// Policy writes an IAM policy that permits what the checks read and nothing
-// else. None of it changes anything.
-func Policy(w io.Writer) error {
-	type statement struct {
-		Sid, Effect string
-		Action      []string
-		Resource    string
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	err := encoder.Encode(struct {
-		Version   string
-		Statement []statement
-	}{"2012-10-17", []statement{{"TrailverdictDoctor", "Allow", Permissions(), "*"}}})
-	if err != nil {
-		return fmt.Errorf("write policy: %w", err)
-	}
-	return nil
-}

@@ -262,13 +262,17 @@ func clientConfig(url string) (aws.Config, func(string) string) {
 	}
 }
 
-// emptyTable returns the name of a new table. DynamoDB Local holds it in memory
-// and forgets it when the tests end.
+// emptyTable returns the name of a new table, which goes when the test ends.
 func emptyTable(t *testing.T) string {
 	t.Helper()
-	name := "story-" + rand.Text()
-	if err := dynamo.Create(context.Background(), dynamo.NewClient(clientConfig(localaws.DynamoDB(t).URL)), name); err != nil {
+	name, client := "story-"+rand.Text(), dynamo.NewClient(clientConfig(localaws.DynamoDB(t).URL))
+	if err := dynamo.Create(context.Background(), client, name); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // DynamoDB Local slows down with each table that it keeps
+		if err := dynamo.Drop(context.Background(), client, name); err != nil {
+			t.Errorf("drop table %s: %v", name, err)
+		}
+	})
 	return name
 }

@@ -86,7 +86,7 @@ func (t *writer) answer() {
 		s = t.keyAnswer(t.Keys[0])
 	}
 	if n := len(t.Findings); n > 0 {
-		s += fmt.Sprintf(" %s below severity %s.", plural(n, "finding"), t.o.MinSeverity)
+		s += fmt.Sprintf(" %s below severity %s.", render.Count(n, "finding"), t.o.MinSeverity)
 	}
 	t.paragraph("", s)
 }
@@ -130,7 +130,7 @@ func (t *writer) findings(list []incident.Finding) error {
 		}
 	}
 	if n := len(list) - len(show); n > 0 {
-		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", plural(n, "finding"))
+		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", render.Count(n, "finding"))
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (t *writer) lineage() {
 		t.chain(k)
 	}
 	if n := len(t.Keys) - len(show); n > 0 {
-		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", plural(n, "key"))
+		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", render.Count(n, "key"))
 	}
 }
 
@@ -224,7 +224,7 @@ func (t *writer) children(indent string, k *Key) {
 		t.children(indent+"  ", c)
 	}
 	if n := len(k.Children) - len(show) + k.More; n > 0 {
-		fmt.Fprintf(t, "%s… and %s more that it issued\n", indent, plural(n, "key"))
+		fmt.Fprintf(t, "%s… and %s more that it issued\n", indent, render.Count(n, "key"))
 	}
 }
 
@@ -314,9 +314,9 @@ func (t *writer) did(k *Key, line func(title, text string)) {
 		parts = append(parts, c.words())
 	}
 	if n := len(k.Calls) - len(show); n > 0 {
-		parts = append(parts, fmt.Sprintf("and %s more", plural(n, "operation")))
+		parts = append(parts, fmt.Sprintf("and %s more", render.Count(n, "operation")))
 	}
-	s := plural(count, "call")
+	s := render.Count(count, "call")
 	if failed > 0 {
 		s += fmt.Sprintf(", %d of them failed", failed)
 	}
@@ -353,14 +353,14 @@ func (t *writer) used(k *Key, line func(title, text string)) {
 		line(title, s+", "+strings.TrimSuffix(render.When(p.First, p.Last), " UTC"))
 	}
 	if n := len(k.Places) - len(show); n > 0 {
-		line("", fmt.Sprintf("and %s more", plural(n, "place")))
+		line("", fmt.Sprintf("and %s more", render.Count(n, "place")))
 	}
 }
 
 // limits says what was read, and what cannot be seen there.
 func (t *writer) limits() {
 	t.WriteString("\n")
-	t.paragraph("Read     ", fmt.Sprintf("account %s, %s, %s to %s UTC: %s, %s", t.Account, strings.Join(t.Regions, ", "), clock(t.From), clock(t.To), plural(t.Events, "event"), plural(t.Requests, "request")))
+	t.paragraph("Read     ", fmt.Sprintf("account %s, %s, %s to %s UTC: %s, %s", t.Account, strings.Join(t.Regions, ", "), clock(t.From), clock(t.To), render.Count(t.Events, "event"), render.Count(t.Requests, "request")))
 	title := "Unread   "
 	for _, u := range t.unread() {
 		t.paragraph(title, u)
@@ -438,11 +438,4 @@ func name(p incident.Principal) string {
 		return "an unknown owner"
 	}
 	return string(p.Type) + " " + p.Name
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

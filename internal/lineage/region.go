@@ -24,3 +24,18 @@ func PartitionOf(region string) string {
 	}
 	return "aws"
 }
+
+// HomeRegion is the Region in which a partition delivers and keeps the events of
+// IAM (CloudTrail user guide, global service events), and empty where that is not
+// public.
+func HomeRegion(partition string) string {
+	switch partition {
+	case "aws":
+		return "us-east-1"
+	case "aws-cn":
+		return "cn-north-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return ""
+}

@@ -1,10 +1,12 @@
 package render
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // linkedKeys is how many keys of a finding get a link of their own.
@@ -14,21 +16,23 @@ const linkedKeys = 3
 type Link struct{ Title, URL string }
 
 // console is where a partition's console is, and the Region that records IAM's
-// events there (CloudTrail user guide, global service events).
+// events there.
 type console struct{ domain, home string }
 
 // consoleOf returns the console of a partition. The isolated ones have none that
 // is public.
-func consoleOf(partition string) (console, bool) {
+func consoleOf(partition string) (c console, ok bool) {
+	partition = cmp.Or(partition, "aws")
 	switch partition {
-	case "aws", "":
-		return console{"console.aws.amazon.com", "us-east-1"}, true
+	case "aws":
+		c.domain = "console.aws.amazon.com"
 	case "aws-cn":
-		return console{"console.amazonaws.cn", "cn-north-1"}, true
+		c.domain = "console.amazonaws.cn"
 	case "aws-us-gov":
-		return console{"console.amazonaws-us-gov.com", "us-gov-west-1"}, true
+		c.domain = "console.amazonaws-us-gov.com"
 	}
-	return console{}, false
+	c.home = lineage.HomeRegion(partition)
+	return c, c.domain != ""
 }
 
 // page is the address of a service's page. What is no Region leads nowhere.

@@ -96,6 +96,14 @@ func SubjectName(s incident.Subject) string {
 	return kind + " " + s.Name
 }
 
+// Count is a number of things, by a name that takes an s.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // Percent writes a probability, and never says that anything is certain.
 func Percent(p float64) string {
 	return fmt.Sprintf("%.0f %%", min(99, max(1, 100*rounded(p, 1000))))

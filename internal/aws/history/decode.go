@@ -1,9 +1,6 @@
 package history
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -11,37 +8,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
+	"github.com/trailverdict/trailverdict/internal/aws/lookup"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/investigate"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
-// event is an event as the decoder takes it.
-type event struct {
-	EventID         string     `json:"EventId"`
-	EventTime       *time.Time `json:",omitempty"`
-	CloudTrailEvent string
-}
-
-// decode is what an answer means. An event that cannot be understood is left
-// out, as the decoder does everywhere.
+// decode is what an answer means.
 func decode(region string, out *cloudtrail.LookupEventsOutput) (investigate.Page, error) {
 	s := sink{Page: investigate.Page{Next: aws.ToString(out.NextToken)}}
-	var answer struct{ Events []event }
 	for _, e := range out.Events {
-		answer.Events = append(answer.Events, event{aws.ToString(e.EventId), e.EventTime, aws.ToString(e.CloudTrailEvent)})
 		s.call(region, e)
 	}
-	if len(answer.Events) == 0 {
-		return s.Page, nil
-	}
-	b, err := json.Marshal(answer)
-	if err != nil {
-		return investigate.Page{}, fmt.Errorf("read the answer: %w", err)
-	}
-	if _, err := trail.Decode(bytes.NewReader(b), "LookupEvents", &s); err != nil {
-		return investigate.Page{}, fmt.Errorf("read the answer: %w", err)
+	if err := lookup.Decode(out.Events, &s); err != nil {
+		return investigate.Page{}, err
 	}
 	return s.Page, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/trailverdict/trailverdict/internal/aws/inspect"
+	"github.com/trailverdict/trailverdict/internal/aws/lookup"
 	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/investigate"
 )
@@ -52,7 +53,7 @@ type Account struct {
 	clock Clock
 	tell  func(string)
 	mu    sync.Mutex
-	turns map[string]time.Time // when the next request may be made, by Region
+	paces map[string]*lookup.Pace // by Region
 }
 
 // Clock is where time comes from.
@@ -79,7 +80,7 @@ func OpenWith(ctx context.Context, cfg aws.Config, o Options, c Clock) (*Account
 	if cfg.Region == "" && len(named) > 0 {
 		cfg.Region = named[0]
 	}
-	a := &Account{cfg: cfg, clock: c, tell: o.Tell, turns: map[string]time.Time{}, Home: inspect.Home(cfg.Region)}
+	a := &Account{cfg: cfg, clock: c, tell: o.Tell, paces: map[string]*lookup.Pace{}, Home: inspect.Home(cfg.Region)}
 	home := cfg.Copy()
 	home.Region = a.Home
 	who, err := inspect.Whose(ctx, home)
@@ -105,14 +106,8 @@ func OpenWith(ctx context.Context, cfg aws.Config, o Options, c Clock) (*Account
 	return a, nil
 }
 
-const (
-	// pageSize is the most events that LookupEvents returns.
-	pageSize = 50
-	// perRequest is the time of one request in a Region.
-	perRequest = time.Second
-	// tries are how often a request is made before it counts as failed.
-	tries = 6
-)
+// tries are how often a request is made before it counts as failed.
+const tries = 6
 
 // Page implements investigate.Events.
 func (a *Account) Page(ctx context.Context, q investigate.Question, next string) (investigate.Page, error) {
@@ -151,21 +146,19 @@ func (a *Account) client(region string) *cloudtrail.Client {
 // turn waits until a request may be made in a Region.
 func (a *Account) turn(ctx context.Context, region string) error {
 	a.mu.Lock()
-	now := a.clock.Now()
-	at := a.turns[region]
-	if at.Before(now) {
-		at = now
+	if a.paces[region] == nil {
+		a.paces[region] = new(lookup.Pace)
 	}
-	a.turns[region] = at.Add(perRequest)
+	pace := a.paces[region]
 	a.mu.Unlock()
-	if d := at.Sub(now); d > 0 {
+	if d := pace.Next(a.clock.Now()); d > 0 {
 		return a.clock.Sleep(ctx, d)
 	}
 	return ctx.Err()
 }
 
 func input(q investigate.Question, next string) *cloudtrail.LookupEventsInput {
-	in := &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(pageSize), StartTime: aws.Time(q.From), EndTime: aws.Time(q.To)}
+	in := &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(lookup.PageSize), StartTime: aws.Time(q.From), EndTime: aws.Time(q.To)}
 	if q.Attribute != investigate.Everything {
 		in.LookupAttributes = []types.LookupAttribute{{AttributeKey: types.LookupAttributeKey(q.Attribute), AttributeValue: aws.String(q.Value)}}
 	}
@@ -174,9 +167,6 @@ func input(q investigate.Question, next string) *cloudtrail.LookupEventsInput {
 	}
 	return in
 }
-
-// throttles are the names that AWS's services have for it.
-var throttles = []string{"ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled"}
 
 // faults are AWS's own, which may be gone at the next try.
 var faults = []string{"InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceUnavailableException"}
@@ -188,8 +178,7 @@ func passing(err error) bool {
 	if !errors.As(err, &api) {
 		return true
 	}
-	code := api.ErrorCode()
-	return slices.Contains(throttles, code) || slices.Contains(faults, code) || api.ErrorFault() == smithy.FaultServer
+	return lookup.Throttled(err) || slices.Contains(faults, api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer
 }
 
 // failure is an error without what quotes the request. Where the credentials
@@ -204,7 +193,7 @@ func failure(err error) error {
 		return &investigate.Refused{Permission: "cloudtrail:LookupEvents"}
 	case code == "UnrecognizedClientException", code == "InvalidClientTokenId", code == "OptInRequired":
 		return &investigate.Refused{Reason: "AWS answers " + code + ": the Region is not switched on, or does not take these credentials"}
-	case slices.Contains(throttles, code):
+	case lookup.Throttled(err):
 		return &investigate.Refused{Reason: "throttled: others use up the account's two requests a second; try again later, what was read is kept"}
 	}
 	return inspect.Credentials(err)

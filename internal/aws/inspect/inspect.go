@@ -8,6 +8,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/doctor"
 	"github.com/trailverdict/trailverdict/internal/lineage"
 )
@@ -55,7 +57,7 @@ func Account(ctx context.Context, o Options) (doctor.Facts, error) {
 	if err != nil {
 		return doctor.Facts{}, err
 	}
-	return Look(ctx, cfg, o, Clock{Now: time.Now, Sleep: sleep})
+	return Look(ctx, cfg, o, Clock{Now: time.Now, Sleep: backoff.Sleep})
 }
 
 // Config is the configuration that the AWS CLI would take, with the credentials
@@ -72,15 +74,6 @@ func Config(ctx context.Context, profile string) (aws.Config, error) {
 type Clock struct {
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // inspector reads one account.
@@ -122,13 +115,7 @@ const watching = "-watch"
 // Home is the Region in which the events of IAM are delivered and kept, in the
 // partition of another Region.
 func Home(region string) string {
-	switch lineage.PartitionOf(region) {
-	case "aws-cn":
-		return "cn-north-1"
-	case "aws-us-gov":
-		return "us-gov-west-1"
-	}
-	return "us-east-1"
+	return cmp.Or(lineage.HomeRegion(lineage.PartitionOf(region)), lineage.HomeRegion("aws"))
 }
 
 // in is the configuration for a Region.

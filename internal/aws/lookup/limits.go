@@ -16,15 +16,15 @@ import (
 // has, since it has it for everybody.
 const perRequest = time.Second
 
-// pace hands out turns, one for each perRequest. It is a bucket of one token:
-// turns that were not taken are lost.
-type pace struct {
+// Pace hands out turns, one for each perRequest. It is a bucket of one token:
+// turns that were not taken are lost. The zero value is ready.
+type Pace struct {
 	mu   sync.Mutex
 	free time.Time // when the next turn is
 }
 
-// next takes a turn and returns how long it is until then.
-func (p *pace) next(now time.Time) time.Duration {
+// Next takes a turn and returns how long it is until then.
+func (p *Pace) Next(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.free.Before(now) || p.free.After(now.Add(time.Hour)) { // the clock was set back
@@ -71,7 +71,8 @@ func (c *circuit) reset() {
 // throttleCodes are the names that AWS's services have for it.
 var throttleCodes = []string{"ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled"}
 
-func throttled(err error) bool {
+// Throttled reports whether CloudTrail answered that it was asked too often.
+func Throttled(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && slices.Contains(throttleCodes, api.ErrorCode())
 }

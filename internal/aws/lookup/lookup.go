@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
+	"github.com/trailverdict/trailverdict/internal/backoff"
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/settle"
 	"github.com/trailverdict/trailverdict/internal/trail"
@@ -32,7 +33,7 @@ type Clock struct {
 type History struct {
 	api     API
 	clock   Clock
-	pace    pace
+	pace    Pace
 	circuit circuit
 	known   cache
 }
@@ -43,24 +44,13 @@ func New(api API, c Clock) *History {
 		c.Now = time.Now
 	}
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = backoff.Sleep
 	}
 	return &History{api: api, clock: c}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// pageSize is the most events that LookupEvents returns.
-const pageSize = 50
+// PageSize is the most events that LookupEvents returns.
+const PageSize = 50
 
 // Ask returns what the history holds, newest first. After an error, what the
 // pages before it held is lost: it would look like all there is.
@@ -78,7 +68,7 @@ func (h *History) Ask(ctx context.Context, q settle.Question) (settle.Answer, er
 		if err != nil {
 			return settle.Answer{Requests: a.Requests}, fmt.Errorf("look up %s: %w", q.Attribute, err)
 		}
-		if err := decode(out.Events, &a); err != nil {
+		if err := Decode(out.Events, (*sink)(&a)); err != nil {
 			return settle.Answer{Requests: a.Requests}, fmt.Errorf("look up %s: %w", q.Attribute, err)
 		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
@@ -104,7 +94,7 @@ func exact(q settle.Question) settle.Question {
 
 func input(q settle.Question) *cloudtrail.LookupEventsInput {
 	in := &cloudtrail.LookupEventsInput{
-		MaxResults: aws.Int32(pageSize),
+		MaxResults: aws.Int32(PageSize),
 		LookupAttributes: []types.LookupAttribute{{
 			AttributeKey:   types.LookupAttributeKey(q.Attribute),
 			AttributeValue: aws.String(q.Value),
@@ -151,7 +141,7 @@ func (h *History) request(ctx context.Context, q settle.Question, in *cloudtrail
 		}
 	})
 	switch {
-	case throttled(err):
+	case Throttled(err):
 		h.circuit.trip(h.clock.Now())
 		return nil, settle.ErrThrottled
 	case err != nil:
@@ -164,7 +154,7 @@ func (h *History) request(ctx context.Context, q settle.Question, in *cloudtrail
 // wait waits for the turn to make a request. It does not begin to wait for a
 // turn that comes too late.
 func (h *History) wait(ctx context.Context) error {
-	d := h.pace.next(h.clock.Now())
+	d := h.pace.Next(h.clock.Now())
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -181,9 +171,9 @@ type event struct {
 	CloudTrailEvent string
 }
 
-// decode adds what the events mean. One that cannot be understood is left out,
+// Decode passes on what events mean. One that cannot be understood is left out,
 // as the decoder does everywhere.
-func decode(events []types.Event, a *settle.Answer) error {
+func Decode(events []types.Event, to trail.Sink) error {
 	var page struct{ Events []event }
 	for _, e := range events {
 		page.Events = append(page.Events, event{aws.ToString(e.EventId), e.EventTime, aws.ToString(e.CloudTrailEvent)})
@@ -192,11 +182,13 @@ func decode(events []types.Event, a *settle.Answer) error {
 		return nil
 	}
 	b, err := json.Marshal(page)
+	if err == nil {
+		_, err = trail.Decode(bytes.NewReader(b), "LookupEvents", to)
+	}
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	_, err = trail.Decode(bytes.NewReader(b), "LookupEvents", (*sink)(a))
-	return err
+	return nil
 }
 
 // sink collects what the decoder finds in an answer.

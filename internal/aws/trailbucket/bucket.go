@@ -16,9 +16,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/trailverdict/trailverdict/internal/aws/inspect"
 )
 
 // Scheme begins the address of a bucket.
@@ -34,7 +35,7 @@ type Bucket struct {
 // Open opens the bucket of an address, s3://bucket/prefix, with the credentials
 // that the environment gives, as they are found by all of AWS's tools.
 func Open(ctx context.Context, address string, getenv func(string) string) (*Bucket, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := inspect.Config(ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", address, err)
 	}

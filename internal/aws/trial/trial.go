@@ -15,11 +15,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/trailverdict/trailverdict/internal/aws/canary"
 	"github.com/trailverdict/trailverdict/internal/aws/ddb"
@@ -58,9 +56,9 @@ const output = "TableName"
 // Run sends a canary and waits for its alert. The result is of use with ErrLost,
 // too.
 func Run(ctx context.Context, o Options) (Result, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(o.Profile), config.WithLogger(logging.Nop{}))
+	cfg, err := inspect.Config(ctx, o.Profile)
 	if err != nil {
-		return Result{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return Result{}, err
 	}
 	if o.Region == "" {
 		o.Region = inspect.Home(cfg.Region)
