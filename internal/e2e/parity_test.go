@@ -269,7 +269,7 @@ func emptyTable(t *testing.T) string {
 	if err := dynamo.Create(context.Background(), client, name); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // DynamoDB Local slows down with each table that it keeps
+	t.Cleanup(func() {
 		if err := dynamo.Drop(context.Background(), client, name); err != nil {
 			t.Errorf("drop table %s: %v", name, err)
 		}

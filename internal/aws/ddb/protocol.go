@@ -149,7 +149,6 @@ type CreateInput struct {
 	KeySchema              []KeyElement
 	AttributeDefinitions   []AttributeDefinition
 	GlobalSecondaryIndexes []GlobalIndex
-	StreamSpecification    StreamSpecification
 }
 
 // KeyElement is an attribute of a key, HASH or RANGE.
@@ -167,12 +166,6 @@ type GlobalIndex struct {
 
 // Projection is what an index holds.
 type Projection struct{ ProjectionType string }
-
-// StreamSpecification is what a table's stream holds.
-type StreamSpecification struct {
-	StreamEnabled  bool
-	StreamViewType string
-}
 
 // DropInput is the input of DeleteTable.
 type DropInput struct{ TableName string }
