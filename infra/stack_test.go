@@ -82,7 +82,7 @@ func everyStack(t *testing.T, check func(t *testing.T, s template)) {
 }
 
 func TestGoldenTemplates(t *testing.T) {
-	for _, name := range []string{"smallest", "everything", "organization"} {
+	for _, name := range []string{"smallest", "everything", "organization", "timed"} {
 		for id, s := range deployments[name](t) {
 			golden := filepath.Join("testdata", name+"."+id+".json")
 			var indented bytes.Buffer

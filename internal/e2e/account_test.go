@@ -35,7 +35,7 @@ const deployment = "../../infra/testdata/everything."
 func TestAccount(t *testing.T) {
 	f := built(t)
 	for name, test := range map[string]func(*testing.T){
-		"stories": f.stories, "lost": f.lost, "forbidden": f.forbidden, "poisoned": f.poisoned, "attacked": f.attacked, "canary": f.canary, "reports": f.reports, "on_arm": f.onARM,
+		"stories": f.stories, "lost": f.lost, "forbidden": f.forbidden, "poisoned": f.poisoned, "attacked": f.attacked, "canary": f.canary, "routes": f.heard, "reports": f.reports, "on_arm": f.onARM,
 	} {
 		t.Run(name, test)
 	}

@@ -168,7 +168,28 @@ type program struct {
 	arn, role string
 	dead      string // ARN of the queue for events that it fails for
 	retries   int
+	folder    string // where its archive lies
 	*localaws.Function
+}
+
+func write(folder string, files map[string][]byte) error {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Update puts other files beside the functions, which then start anew.
+func (a *Account) Update(files map[string][]byte) {
+	a.t.Helper()
+	for _, f := range a.functions {
+		f.Kill()
+		if err := write(f.folder, files); err != nil {
+			a.t.Fatal(err)
+		}
+	}
 }
 
 // start makes a function ready to run, in a folder with its archive's files.
@@ -192,17 +213,15 @@ func (a *Account) start(r *resource, arn string, d Deployment) error {
 	if err := os.Symlink(bootstrap, filepath.Join(folder, "bootstrap")); err != nil {
 		return err
 	}
-	for file, text := range d.Files {
-		if err := os.WriteFile(filepath.Join(folder, file), text, 0o644); err != nil {
-			return err
-		}
+	if err := write(folder, d.Files); err != nil {
+		return err
 	}
 	env := []string{"AWS_ENDPOINT_URL=" + a.open(p.Role), "AWS_LAMBDA_FUNCTION_NAME=" + r.name}
 	for key, value := range p.Environment.Variables {
 		env = append(env, key+"="+value)
 	}
 	a.functions[arn] = &program{
-		arn: arn, role: p.Role, dead: p.DeadLetterConfig.TargetArn, retries: 2,
+		arn: arn, role: p.Role, dead: p.DeadLetterConfig.TargetArn, retries: 2, folder: folder,
 		Function: localaws.Start(a.t, filepath.Join(folder, "bootstrap"), env),
 	}
 	return nil
