@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -321,11 +322,12 @@ func (v *view) elsewhereTaint(a incident.Actor, sig *incident.Signal) string {
 	if a.AccessKeyID == "" {
 		return ""
 	}
-	for _, e := range v.elsewhere(a.Principal, a.AccessKeyID) {
-		if e.rule == "instance_session_elsewhere" || e.rule == "key_in_two_places" {
-			if e.use.First.Sub(sig.Time).Abs() <= 24*time.Hour {
-				return "the key of " + callerName(a) + " was used from two places"
-			}
+	for _, r := range v.roamersOf(a.Principal.Key()) {
+		if r.key == a.AccessKeyID && slices.ContainsFunc(v.elsewhere(r), func(s sighting) bool {
+			grave := s.rule == "instance_session_elsewhere" || s.rule == "key_in_two_places"
+			return grave && s.use.First.Sub(sig.Time).Abs() <= 24*time.Hour
+		}) {
+			return "the key of " + callerName(a) + " was used from two places"
 		}
 	}
 	return ""

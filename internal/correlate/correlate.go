@@ -149,7 +149,7 @@ func (w *world) historiesOf(s *subject, asOf time.Time) [][]incident.Finding {
 			history[n].ID = final.ID
 		}
 		final.Revision = len(history) + 1
-		if n := len(history); n > 0 && sameConclusion(history[n-1], final) {
+		if n := len(history); n > 0 && concludes(history[n-1], o) {
 			final.Revision = n
 			history = history[:n-1]
 		}
@@ -158,8 +158,9 @@ func (w *world) historiesOf(s *subject, asOf time.Time) [][]incident.Finding {
 	return out
 }
 
-func sameConclusion(a, b incident.Finding) bool {
-	return a.Verdict == b.Verdict && a.Cause == b.Cause && a.Severity == b.Severity
+// concludes reports whether a finding says what an opinion would.
+func concludes(f incident.Finding, o opinion) bool {
+	return f.Verdict == o.verdict && f.Cause == o.cause && f.Severity == o.severity
 }
 
 // revisions are the conclusions that the incident's events gave one after the
@@ -180,9 +181,8 @@ func (w *world) revisions(s *subject, cl cluster, asOf time.Time) []incident.Fin
 			if !ok {
 				continue
 			}
-			f := v.finding(then, o)
-			if n := len(out); n == 0 || !sameConclusion(out[n-1], f) {
-				out = append(out, f)
+			if n := len(out); n == 0 || !concludes(out[n-1], o) {
+				out = append(out, v.finding(then, o))
 			}
 		}
 	}

@@ -261,7 +261,7 @@ func (v *view) isRotation(cu *cut) bool {
 		}
 		home := v.networksWithout(made.Key, cu.sig.Time)
 		byItself := made.Actor.Same(v.who) && home[lineage.Network(made.Actor.SourceIP)]
-		for _, u := range v.usesOfKey(v.who, made.Key) {
+		for _, u := range v.usesWith(made.Key) {
 			if u.First.Before(cu.sig.Time) && (len(home) == 0 || byItself || home[u.Network] || lineage.InsideAWS(u.SourceIP)) {
 				return true
 			}
@@ -275,7 +275,7 @@ func (v *view) isRotation(cu *cut) bool {
 // by an intruder.
 func (v *view) networksWithout(key string, t time.Time) map[string]bool {
 	networks := map[string]bool{}
-	for _, u := range v.usesOf(v.who) {
+	for _, u := range v.uses {
 		if u.AccessKeyID != key && u.First.Before(t) && u.Network != "" && u.Service != "iam.amazonaws.com" {
 			networks[u.Network] = true
 		}

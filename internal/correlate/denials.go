@@ -251,7 +251,7 @@ func (v *view) young(sig *incident.Signal) bool {
 // allowedSoon reports whether the same was allowed shortly after: created,
 // denied, allowed is how IAM propagates.
 func (v *view) allowedSoon(sig *incident.Signal) bool {
-	for _, is := range v.issuances() {
+	for _, is := range v.issued {
 		if is.IssuedAt.After(sig.Time) && is.IssuedAt.Sub(sig.Time) <= 5*v.settings.Thresholds.Propagation {
 			return true
 		}
@@ -296,7 +296,7 @@ func (v *view) callerRecreated(sig *incident.Signal) bool {
 			}
 		}
 	}
-	for _, is := range v.issuances() {
+	for _, is := range v.issued {
 		if is.Caller.Same(sig.Actor.Principal) && is.Caller.ID != "" && sig.Actor.ID != "" && is.Caller.ID != sig.Actor.ID && is.IssuedAt.Before(sig.Time) {
 			return true
 		}

@@ -40,7 +40,7 @@ type failure struct {
 	sig *incident.Signal
 	why why
 	cut *cut
-	is  lineage.Issuance // zero where the issuance is not known
+	is  *lineage.Issuance // an empty one where it is not known
 }
 
 // failures judges the credentials that were refused, run by run.
@@ -115,8 +115,10 @@ var explained = []struct {
 // attribute finds what explains one failure. What is certain comes first: the
 // meaning of the code, then which came first, the key's end or a cut.
 func (v *view) attribute(sig *incident.Signal) failure {
-	f := failure{sig: sig}
-	f.is, _ = v.graph.IssuedTo(v.who, sig.Key, sig.Time)
+	f := failure{sig: sig, is: v.unissued}
+	if is, ok := v.graph.IssuedTo(v.who, sig.Key, sig.Time); ok {
+		f.is = is
+	}
 	if f.why = byText(sig); f.why != nothing {
 		return f
 	}
@@ -231,7 +233,7 @@ func (v *view) providerCut(sig *incident.Signal) *cut {
 // usualProvider is the provider that the subject's sessions came through.
 func (v *view) usualProvider(t time.Time) string {
 	host := ""
-	for _, is := range v.issuances() {
+	for _, is := range v.issued {
 		if is.Provider != "" && !is.IssuedAt.After(t) {
 			host = lineage.ProviderHost(is.Provider)
 		}
@@ -298,8 +300,8 @@ func (v *view) ends(cu *cut, f failure) bool {
 // onlyKey reports whether a failure that names no key must be about this one:
 // no other key of the user is known to be in use after it.
 func (v *view) onlyKey(cu *cut) bool {
-	for _, u := range v.usesOf(v.who) {
-		if u.AccessKeyID != cu.key && u.Last.After(cu.sig.Time) {
+	for _, u := range v.uses {
+		if u.AccessKeyID != cu.key && v.lastOf(u).After(cu.sig.Time) {
 			return false
 		}
 	}
@@ -357,8 +359,8 @@ func (v *view) misuse(f failure) why {
 // worksAround reports whether the key that failed was used with success
 // afterwards: then it was not dead.
 func (v *view) worksAround(sig *incident.Signal) bool {
-	for _, u := range v.usesOfKey(v.who, sig.Key) {
-		if u.Last.After(sig.Time) {
+	for _, u := range v.usesWith(sig.Key) {
+		if v.lastOf(u).After(sig.Time) {
 			return true
 		}
 	}
@@ -366,14 +368,13 @@ func (v *view) worksAround(sig *incident.Signal) bool {
 }
 
 func (v *view) worksIn(sig *incident.Signal, region string) bool {
-	return slices.ContainsFunc(v.usesOfKey(v.who, sig.Key), func(u incident.Use) bool { return u.Region == region })
+	return slices.ContainsFunc(v.usesWith(sig.Key), func(u *incident.Use) bool { return u.Region == region })
 }
 
 // homeElsewhere reports whether the subject is at work, but never in the Region
 // of the failure.
 func (v *view) homeElsewhere(sig *incident.Signal) bool {
-	uses := v.usesOf(v.who)
-	return len(uses) == 0 || !slices.ContainsFunc(uses, func(u incident.Use) bool { return u.Region == sig.Region })
+	return len(v.uses) == 0 || !slices.ContainsFunc(v.uses, func(u *incident.Use) bool { return u.Region == sig.Region })
 }
 
 // otherPartition reports whether the credential belongs to another partition
@@ -490,7 +491,7 @@ func dominant(r interval.Rhythm, list []*incident.Signal) bool {
 // lifetimes are the lifetimes of the subject's known sessions.
 func (v *view) lifetimes() []time.Duration {
 	var out []time.Duration
-	for _, is := range v.issuances() {
+	for _, is := range v.issued {
 		if d := is.ExpiresAt.Sub(is.IssuedAt).Round(time.Second); !is.ExpiresAt.IsZero() && d > 0 && !slices.Contains(out, d) && len(out) < 8 {
 			out = append(out, d)
 		}
@@ -504,17 +505,16 @@ func (v *view) lifetimes() []time.Duration {
 // dead credential that is polled fails regularly too.
 func (v *view) livesBetween(r interval.Rhythm, list []*incident.Signal) bool {
 	from, to := list[0].Time, list[len(list)-1].Time
-	issued, uses := v.issuances(), v.usesOf(v.who)
-	if len(issued) == 0 && len(uses) == 0 {
+	if len(v.issued) == 0 && len(v.uses) == 0 {
 		return true
 	}
-	for _, is := range issued {
+	for _, is := range v.issued {
 		if is.IssuedAt.After(from) && is.IssuedAt.Before(to) {
 			return true
 		}
 	}
-	for _, u := range uses {
-		if u.Last.After(from) && u.First.Before(to) {
+	for _, u := range v.uses {
+		if v.lastOf(u).After(from) && u.First.Before(to) {
 			return true
 		}
 	}
@@ -529,7 +529,7 @@ func (v *view) unexplained(plain, early []failure) {
 		list = slices.DeleteFunc(list, func(s *incident.Signal) bool { return v.onBeat(s.Time) })
 	}
 	for _, run := range runs(signalsOf(early), v.settings.Thresholds.Quiet) {
-		is, _ := v.graph.IssuedTo(v.who, run[0].Key, run[0].Time)
+		is, _ := v.graph.IssuedTo(v.who, run[0].Key, run[0].Time) // there is one that was live
 		v.add("died_early", fmt.Sprintf("%s failed with key %s, which was good until %s", calls(total(run)), run[0].Key, clock(is.ExpiresAt)), run...)
 	}
 	slices.SortFunc(list, compareSignals)

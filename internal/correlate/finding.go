@@ -223,7 +223,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 	case verdict != incident.Compromise:
 		return nil
 	}
-	sessions := v.issuances()
+	sessions := v.issued
 	if key != "" {
 		sessions = issuedUntil(v.graph.Children(key), at)
 	}
@@ -236,7 +236,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 		r.LiveSessions++
 		r.Until = later(r.Until, is.ExpiresAt)
 		who[sessionName(is)] = true
-		for _, u := range v.usesOfKey(v.who, is.AccessKeyID) {
+		for _, u := range v.usesWith(is.AccessKeyID) {
 			services[u.Service] = u.Service != ""
 		}
 	}
@@ -248,7 +248,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 }
 
 // sessionName is how a person knows a session.
-func sessionName(is lineage.Issuance) string {
+func sessionName(is *lineage.Issuance) string {
 	if is.Owner.Type == incident.Role && is.Name != "" {
 		partition := orWord(is.Owner.Partition, "aws")
 		return "arn:" + partition + ":sts::" + is.Owner.Account + ":assumed-role/" + is.Owner.Name + "/" + is.Name

@@ -105,9 +105,9 @@ func (v *view) addedByStranger(sig *incident.Signal, fact string, deeds map[stri
 // usedSince judges the first use of what was added: the new key, or for a
 // password the first use from where the user never was before.
 func (v *view) usedSince(sig *incident.Signal) {
-	uses, until := v.usesOf(v.who), sig.Time
+	uses, until := v.uses, sig.Time
 	if sig.Key != "" {
-		uses, until = v.usesOfKey(v.who, sig.Key), v.end.at
+		uses, until = v.usesWith(sig.Key), v.end.at
 	}
 	home := v.networksWithout(sig.Key, until)
 	for _, u := range uses {

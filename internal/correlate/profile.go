@@ -21,11 +21,12 @@ type haunts struct {
 // haunts gathers where a principal was seen: using its credentials, and asking
 // for them.
 func (w *world) hauntsOf(who incident.Principal) *haunts {
-	if h := w.known[who.Key()]; h != nil {
+	key := who.Key()
+	if h := w.known[key]; h != nil {
 		return h
 	}
 	h := &haunts{networks: map[string]time.Time{}, clients: map[string]time.Time{}}
-	for _, u := range w.uses[who.Key()] {
+	for _, u := range w.usesOf[key] {
 		h.saw(u.First, u.Network, u.Client)
 	}
 	for _, is := range w.graph.Of(who) {
@@ -33,7 +34,7 @@ func (w *world) hauntsOf(who incident.Principal) *haunts {
 			h.saw(is.IssuedAt, lineage.Network(is.Caller.SourceIP), lineage.Client(is.Caller.UserAgent))
 		}
 	}
-	w.known[who.Key()] = h
+	w.known[key] = h
 	return h
 }
 
@@ -110,6 +111,6 @@ func (w *world) compareActor(p profile, a incident.Actor) strangeness {
 	return w.compare(p, a.SourceIP, lineage.Network(a.SourceIP), lineage.Client(a.UserAgent))
 }
 
-func (w *world) compareUse(p profile, u incident.Use) strangeness {
+func (w *world) compareUse(p profile, u *incident.Use) strangeness {
 	return w.compare(p, u.SourceIP, u.Network, u.Client)
 }

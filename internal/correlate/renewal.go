@@ -10,40 +10,96 @@ import (
 	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
+// source is one that asks for sessions of a principal, as
+// lineage.Issuance.Source tells them.
+type source struct {
+	sessions []*lineage.Issuance // by IssuedAt
+	issued   []time.Time         // the same of each
+
+	looked int // at how many of them, for the clock
+	clock  interval.Clock
+	ticks  bool // there is one
+}
+
+// sources are those of sessions, by name.
+func sources(list []*lineage.Issuance) []*source {
+	groups := map[string]*source{}
+	for _, is := range list {
+		name := is.Source()
+		s := groups[name]
+		if s == nil {
+			s = &source{}
+			groups[name] = s
+		}
+		s.sessions, s.issued = append(s.sessions, is), append(s.issued, is.IssuedAt)
+	}
+	out := make([]*source, 0, len(groups))
+	for _, name := range sortedKeys(groups) {
+		out = append(out, groups[name])
+	}
+	return out
+}
+
 // clockwork is the renewal clock of one source of the subject's sessions.
 type clockwork struct {
 	interval.Clock
-	sessions []lineage.Issuance
+	sessions []*lineage.Issuance
 }
 
-func (c clockwork) last() lineage.Issuance { return c.sessions[len(c.sessions)-1] }
+func (c clockwork) last() *lineage.Issuance { return c.sessions[len(c.sessions)-1] }
 
-// clocksOf are the renewal clocks among issuances, by who asks for whom under
-// which name.
-func (v *view) clocksOf(list []lineage.Issuance) []clockwork {
-	groups := map[string][]lineage.Issuance{}
-	for _, is := range list {
-		groups[is.Source()] = append(groups[is.Source()], is)
+// clockAt is the renewal clock of a source at t. Only whether it stopped depends
+// on t for as long as nothing is issued.
+func (s *source) clockAt(t time.Time) (clockwork, bool) {
+	n := len(issuedUntil(s.sessions, t))
+	if n != s.looked {
+		s.looked = n
+		s.clock, s.ticks = interval.Renewals(s.issued[:n], t, interval.Options{MinBeats: 4})
 	}
+	c := clockwork{s.clock, s.sessions[:n]}
+	if s.ticks {
+		c.Stopped = c.Rhythm.Stopped(t)
+	}
+	return c, s.ticks
+}
+
+// clocks are the renewal clocks of sources.
+func (v *view) clocks(list []*source) []clockwork {
 	var out []clockwork
-	for _, name := range sortedKeys(groups) {
-		list := groups[name]
-		at := make([]time.Time, len(list))
-		for n, is := range list {
-			at[n] = is.IssuedAt
-		}
-		if c, ok := interval.Renewals(at, v.end.at, interval.Options{MinBeats: 4}); ok {
-			out = append(out, clockwork{c, list})
+	for _, s := range list {
+		if c, ok := s.clockAt(v.end.at); ok {
+			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// ownClocks are those of the subject's sessions.
+func (v *view) ownClocks() []clockwork {
+	list, ok := v.renewed[v.key]
+	if !ok {
+		list = sources(v.graph.Of(v.who))
+		v.renewed[v.key] = list
+	}
+	return v.clocks(list)
+}
+
+// clocksBy are those of the sessions that a principal asks for.
+func (v *view) clocksBy(who incident.Principal) []clockwork {
+	key := who.Key()
+	list, ok := v.renews[key]
+	if !ok {
+		list = sources(v.graph.By(who))
+		v.renews[key] = list
+	}
+	return v.clocks(list)
 }
 
 // notRenewed finds renewals that were established and stopped: while the
 // credential went on being used, or while the same role's others went on. A
 // service that simply stopped is no finding (CONTRACT ruling 13).
 func (v *view) notRenewed() {
-	clocks := v.clocksOf(v.issuances())
+	clocks := v.ownClocks()
 	for _, c := range clocks {
 		last := c.last()
 		var failed []*incident.Signal
@@ -68,11 +124,11 @@ func (v *view) notRenewed() {
 
 // withLast reports whether a failure is of the clock's last key after its end,
 // or names no key at a time when the subject had none that was good.
-func (v *view) withLast(f failure, last lineage.Issuance) bool {
+func (v *view) withLast(f failure, last *lineage.Issuance) bool {
 	if f.sig.Key != "" {
 		return f.why == pastExpiration && f.is.AccessKeyID == last.AccessKeyID && f.is.IssuedAt.Equal(last.IssuedAt)
 	}
-	return last.Expired(f.sig.Time) && !slices.ContainsFunc(v.issuances(), func(is lineage.Issuance) bool { return is.Live(f.sig.Time) })
+	return last.Expired(f.sig.Time) && !slices.ContainsFunc(v.issued, func(is *lineage.Issuance) bool { return is.Live(f.sig.Time) })
 }
 
 // overdue reports whether a renewal was missed. Where the last key was seen to
@@ -81,10 +137,11 @@ func (v *view) overdue(c clockwork) bool {
 	return c.Stopped || v.end.at.After(c.NextExpected.Add(max(3*c.Jitter, c.Period/10)))
 }
 
-func (v *view) lastUse(is lineage.Issuance) incident.Use {
-	var last incident.Use
-	for _, u := range v.usesOfKey(v.who, is.AccessKeyID) {
-		if u.Last.After(last.Last) {
+// lastUse is the use of a session's key that went on longest; nil for none.
+func (v *view) lastUse(is *lineage.Issuance) *incident.Use {
+	var last *incident.Use
+	for _, u := range v.usesWith(is.AccessKeyID) {
+		if last == nil || v.lastOf(u).After(v.lastOf(last)) {
 			last = u
 		}
 	}
@@ -99,7 +156,11 @@ func (v *view) usedToTheEnd(c clockwork) bool {
 		return false
 	}
 	u := v.lastUse(last)
-	return u.Last.After(c.Due) && last.ExpiresAt.Sub(u.Last) <= 10*time.Minute && v.last.After(last.ExpiresAt)
+	if u == nil {
+		return false
+	}
+	used := v.lastOf(u)
+	return used.After(c.Due) && last.ExpiresAt.Sub(used) <= 10*time.Minute && v.last.After(last.ExpiresAt)
 }
 
 // stoppedAlone reports whether a neighbour's renewals went on for at least
@@ -111,10 +172,10 @@ func (v *view) stoppedAlone(c clockwork, clocks []clockwork) bool {
 	if last.ByService {
 		return false
 	}
-	if u := v.lastUse(last); !u.Last.IsZero() && u.Last.Before(c.Due) {
+	if u := v.lastUse(last); u != nil && v.lastOf(u).Before(c.Due) {
 		return false
 	}
-	neighbours := append(clocks, v.clocksOf(issuedUntil(v.graph.By(last.Caller.Principal), v.end.at))...)
+	neighbours := append(clocks, v.clocksBy(last.Caller.Principal)...)
 	return slices.ContainsFunc(neighbours, func(n clockwork) bool {
 		pace := (n.Period - c.Period).Abs() <= c.Period/5
 		return pace && !n.Stopped && !n.last().ByService && n.last().IssuedAt.After(c.Due.Add(2*c.Period))

@@ -38,9 +38,12 @@ func (c cursor) compare(d cursor) int {
 type view struct {
 	*world
 	who      incident.Principal
+	key      string // who's Principal.Key
 	end      cursor
 	signals  []*incident.Signal
-	changes  []*incident.Signal // those of signals that change something
+	changes  []*incident.Signal  // those of signals that change something
+	uses     []*incident.Use     // that had begun; see lastOf
+	issued   []*lineage.Issuance // the subject's known sessions
 	cuts     []*cut
 	items    []item
 	rotation bool // a key of the subject was replaced in good order
@@ -78,15 +81,18 @@ func (v *view) add(rule Rule, fact string, signals ...*incident.Signal) *item {
 }
 
 // addUse records that rule holds for a use.
-func (v *view) addUse(rule Rule, fact string, u incident.Use) *item {
+func (v *view) addUse(rule Rule, fact string, u *incident.Use) *item {
 	it := v.add(rule, fact)
-	it.use, it.first, it.last, it.count = &u, u.First, u.First, 1
+	it.use, it.first, it.last, it.count = u, u.First, u.First, 1
 	return it
 }
 
 // see is what can be seen of a subject up to a cursor.
 func (w *world) see(s *subject, end cursor) *view {
-	return &view{world: w, who: s.who, end: end, signals: until(s.signals, end), changes: until(s.changes, end)}
+	return &view{
+		world: w, who: s.who, key: s.key, end: end, signals: until(s.signals, end), changes: until(s.changes, end),
+		uses: begun(w.usesOf[s.key], end.at), issued: issuedUntil(w.graph.Of(s.who), end.at),
+	}
 }
 
 // until is the part of an ordered list that has happened.
@@ -108,36 +114,34 @@ func after(list []*incident.Signal, t time.Time) []*incident.Signal {
 // seen reports whether a signal has happened.
 func (v *view) seen(sig *incident.Signal) bool { return v.end.includes(sig.Time, sig.ID) }
 
-// usesOf are a principal's uses that had begun, none reaching past the cursor.
-func (v *view) usesOf(p incident.Principal) []incident.Use { return v.begun(v.uses[p.Key()]) }
-
-// usesOfKey are the uses of a key by a principal. The id alone is no identity:
-// temporary ids come again (aws-facts 7).
-func (v *view) usesOfKey(who incident.Principal, id string) []incident.Use {
-	return v.begun(v.keyUses[who.Key()+"|"+id])
+// usesWith are the subject's uses of a key that had begun. The id alone is no
+// identity: temporary ids come again (aws-facts 7).
+func (v *view) usesWith(key string) []*incident.Use {
+	return begun(v.keyUses[holding{v.key, key}], v.end.at)
 }
 
-func (v *view) begun(uses []incident.Use) []incident.Use {
-	n, _ := slices.BinarySearchFunc(uses, v.end.at, func(u incident.Use, t time.Time) int {
+// begun is the part of an ordered list that had begun at t.
+func begun(uses []*incident.Use, t time.Time) []*incident.Use {
+	n, _ := slices.BinarySearchFunc(uses, t, func(u *incident.Use, t time.Time) int {
 		if u.First.After(t) {
 			return 1
 		}
 		return -1
 	})
-	out := slices.Clone(uses[:n])
-	for k := range out {
-		if out[k].Last.After(v.end.at) {
-			out[k].Last = v.end.at
-		}
-	}
-	return out
+	return uses[:n]
 }
 
-// issuances are the subject's known sessions, issued up to the cursor.
-func (v *view) issuances() []lineage.Issuance { return issuedUntil(v.graph.Of(v.who), v.end.at) }
+// lastOf is when a use was last seen, which is not after the cursor.
+func (v *view) lastOf(u *incident.Use) time.Time {
+	if u.Last.After(v.end.at) {
+		return v.end.at
+	}
+	return u.Last
+}
 
-func issuedUntil(list []lineage.Issuance, t time.Time) []lineage.Issuance {
-	n, _ := slices.BinarySearchFunc(list, t, func(is lineage.Issuance, t time.Time) int {
+// issuedUntil is the part of an ordered list that was issued by t.
+func issuedUntil(list []*lineage.Issuance, t time.Time) []*lineage.Issuance {
+	n, _ := slices.BinarySearchFunc(list, t, func(is *lineage.Issuance, t time.Time) int {
 		if is.IssuedAt.After(t) {
 			return 1
 		}

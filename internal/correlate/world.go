@@ -22,23 +22,50 @@ type world struct {
 	graph     *lineage.Graph
 	signals   []*incident.Signal
 	subjects  map[string]*subject
-	byActor   map[string][]*incident.Signal          // identity changes, by the actor's Principal.Key
-	audits    map[string][]*incident.Signal          // what was done to the trail, by the actor's Principal.Key
-	taken     map[string][]*incident.Signal          // credentials that a principal got itself, by its Principal.Key
-	marked    map[string][]*incident.Signal          // signs of compromise, by the subject's Principal.Key
-	uses      map[string][]incident.Use              // by Principal.Key, by First
-	keyUses   map[string][]incident.Use              // by Principal.Key and access key id, by First
-	providers map[string][]*incident.Signal          // by lineage.ProviderHost
-	policies  map[string][]*incident.Signal          // what was written to a managed policy, by ARN
-	told      map[*incident.Signal]bool              // provider changes told by the findings of roles
-	known     map[string]*haunts                     // where principals were seen, by Principal.Key
-	assessed  map[*incident.Signal]policy.Assessment // trust policies against the one before
-	last      time.Time                              // time of the last thing that happened
+	byActor   map[string][]*incident.Signal // identity changes, by the actor's Principal.Key
+	audits    map[string][]*incident.Signal // what was done to the trail, by the actor's Principal.Key
+	taken     map[string][]*incident.Signal // credentials that a principal got itself, by its Principal.Key
+	marked    map[string][]*incident.Signal // signs of compromise, by the subject's Principal.Key
+	usesOf    map[string][]*incident.Use    // by Principal.Key, by First
+	keyUses   map[holding][]*incident.Use   // by First
+	providers map[string][]*incident.Signal // by lineage.ProviderHost
+	policies  map[string][]*incident.Signal // what was written to a managed policy, by ARN
+	unissued  *lineage.Issuance             // stands for one that is not known
+	last      time.Time                     // time of the last thing that happened
+
+	told map[*incident.Signal]bool // provider changes told by the findings of roles
+	memo
 }
+
+// memo is what was found out once and is the same at every cursor. It fills while
+// subjects are judged.
+type memo struct {
+	known    map[string]*haunts                     // where principals were seen, by Principal.Key
+	roamers  map[string][]roamer                    // keys that were seen in several networks, by Principal.Key
+	armed    map[string][]*incident.Use             // by a tool for attacks, by Principal.Key
+	renewed  map[string][]*source                   // sources of a principal's sessions, by Principal.Key
+	renews   map[string][]*source                   // sources of sessions that a principal asks for, by Principal.Key
+	assessed map[*incident.Signal]policy.Assessment // trust policies against the one before
+}
+
+func newMemo() memo {
+	return memo{
+		known:    map[string]*haunts{},
+		roamers:  map[string][]roamer{},
+		armed:    map[string][]*incident.Use{},
+		renewed:  map[string][]*source{},
+		renews:   map[string][]*source{},
+		assessed: map[*incident.Signal]policy.Assessment{},
+	}
+}
+
+// holding is a key in the hands of a principal.
+type holding struct{ who, key string }
 
 // subject is a principal with everything that was observed about it.
 type subject struct {
 	who     incident.Principal
+	key     string             // its Principal.Key
 	signals []*incident.Signal // in canonical order
 	changes []*incident.Signal // those that are no issuance, failure or denial
 }
@@ -55,22 +82,23 @@ func newWorld(e Evidence, s incident.Settings) *world {
 		audits:    map[string][]*incident.Signal{},
 		taken:     map[string][]*incident.Signal{},
 		marked:    map[string][]*incident.Signal{},
-		uses:      map[string][]incident.Use{},
-		keyUses:   map[string][]incident.Use{},
+		usesOf:    map[string][]*incident.Use{},
+		keyUses:   map[holding][]*incident.Use{},
 		providers: map[string][]*incident.Signal{},
 		policies:  map[string][]*incident.Signal{},
-		assessed:  map[*incident.Signal]policy.Assessment{},
-		known:     map[string]*haunts{},
 		told:      map[*incident.Signal]bool{},
+		unissued:  &lineage.Issuance{},
+		memo:      newMemo(),
 	}
 	uses := foldUses(e.Uses)
-	w.graph = lineage.Build(values(w.signals), uses)
+	w.graph = lineage.Link(w.signals, uses)
 	for k := range uses {
-		u := uses[k]
-		w.uses[u.Principal.Key()] = append(w.uses[u.Principal.Key()], u)
+		u := &uses[k]
+		who := u.Principal.Key()
+		w.usesOf[who] = append(w.usesOf[who], u)
 		if u.AccessKeyID != "" {
-			id := u.Principal.Key() + "|" + u.AccessKeyID
-			w.keyUses[id] = append(w.keyUses[id], u)
+			h := holding{who, u.AccessKeyID}
+			w.keyUses[h] = append(w.keyUses[h], u)
 		}
 		w.last = later(w.last, u.Last)
 	}
@@ -89,17 +117,18 @@ func newWorld(e Evidence, s incident.Settings) *world {
 			}
 		}
 	}
-	for key := range w.uses {
-		w.subject(w.graph.Spelled(w.uses[key][0].Principal))
+	for _, uses := range w.usesOf {
+		w.subject(w.graph.Spelled(uses[0].Principal))
 	}
 	return w
 }
 
 func (w *world) subject(p incident.Principal) *subject {
-	s := w.subjects[p.Key()]
+	key := p.Key()
+	s := w.subjects[key]
 	if s == nil {
-		s = &subject{who: p}
-		w.subjects[p.Key()] = s
+		s = &subject{who: p, key: key}
+		w.subjects[key] = s
 	}
 	return s
 }
@@ -267,14 +296,6 @@ func foldUses(uses []incident.Use) []incident.Use {
 		}
 		return strings.Compare(a.Key(), b.Key())
 	})
-	return out
-}
-
-func values(list []*incident.Signal) []incident.Signal {
-	out := make([]incident.Signal, len(list))
-	for n, sig := range list {
-		out[n] = *sig
-	}
 	return out
 }
 

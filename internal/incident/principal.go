@@ -40,7 +40,9 @@ func (p Principal) Key() string {
 }
 
 // Same reports whether p and q are the same known identity.
-func (p Principal) Same(q Principal) bool { return p.Known() && p.Key() == q.Key() }
+func (p Principal) Same(q Principal) bool {
+	return p.Known() && p.Type == q.Type && p.Account == q.Account && p.Name == q.Name
+}
 
 // Actor is who made a call, and from where.
 type Actor struct {

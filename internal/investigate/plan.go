@@ -139,7 +139,7 @@ func (p *plan) below(key string) []string {
 }
 
 // newest are the last sessions of a list that is oldest first, newest first.
-func newest(list []lineage.Issuance) []lineage.Issuance {
+func newest(list []*lineage.Issuance) []*lineage.Issuance {
 	list = slices.Clone(list[max(0, len(list)-maxSessions):])
 	slices.Reverse(list)
 	return list

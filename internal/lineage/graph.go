@@ -21,18 +21,18 @@ type Issuance struct {
 // Expired reports whether the credentials were past their end at t. Lifetimes
 // are exact to a second in the records (aws-facts 6.2), so one second is
 // allowed for.
-func (i Issuance) Expired(t time.Time) bool {
+func (i *Issuance) Expired(t time.Time) bool {
 	return !i.ExpiresAt.IsZero() && !t.Before(i.ExpiresAt.Add(-time.Second))
 }
 
 // Live reports whether the credentials were issued and not yet past their end.
-func (i Issuance) Live(t time.Time) bool {
+func (i *Issuance) Live(t time.Time) bool {
 	return !i.IssuedAt.After(t) && !i.ExpiresAt.IsZero() && t.Before(i.ExpiresAt)
 }
 
 // Source names who renews: the caller, with the session's name less the digits
 // that SDKs put in to make it unique. Services renew for each machine apart.
-func (i Issuance) Source() string {
+func (i *Issuance) Source() string {
 	name := i.Name
 	if !i.ByService {
 		name = strings.Map(func(r rune) rune {
@@ -48,10 +48,10 @@ func (i Issuance) Source() string {
 // Graph holds the links between credentials and principals that a set of
 // signals and uses shows.
 type Graph struct {
-	issued    map[string][]Issuance                    // by access key id, oldest first
-	children  map[string][]Issuance                    // by parent key
-	byOwner   map[string][]Issuance                    // by owner's Principal.Key
-	byCaller  map[string][]Issuance                    // by the caller's Principal.Key
+	issued    map[string][]*Issuance                   // by access key id, oldest first
+	children  map[string][]*Issuance                   // by parent key
+	byOwner   map[string][]*Issuance                   // by owner's Principal.Key
+	byCaller  map[string][]*Issuance                   // by the caller's Principal.Key
 	owners    map[string][]owned                       // by access key id
 	workloads map[string]map[string]incident.Principal // by workload's Principal.Key
 	names     map[string]incident.Principal            // best known spelling by Principal.Key
@@ -65,31 +65,40 @@ type owned struct {
 
 // Build reads the links out of a set. Neither order nor duplicates matter.
 func Build(signals []incident.Signal, uses []incident.Use) *Graph {
+	list := make([]*incident.Signal, len(signals))
+	for i := range signals {
+		list[i] = &signals[i]
+	}
+	return Link(list, uses)
+}
+
+// Link is Build of signals that lie elsewhere.
+func Link(signals []*incident.Signal, uses []incident.Use) *Graph {
 	g := &Graph{
-		issued:    map[string][]Issuance{},
-		children:  map[string][]Issuance{},
-		byOwner:   map[string][]Issuance{},
-		byCaller:  map[string][]Issuance{},
+		issued:    map[string][]*Issuance{},
+		children:  map[string][]*Issuance{},
+		byOwner:   map[string][]*Issuance{},
+		byCaller:  map[string][]*Issuance{},
 		owners:    map[string][]owned{},
 		workloads: map[string]map[string]incident.Principal{},
 		names:     map[string]incident.Principal{},
 		fleets:    map[string]map[string]bool{},
 	}
-	for i := range signals {
-		g.learn(&signals[i])
+	for _, s := range signals {
+		g.learn(s)
 	}
 	for i := range uses {
 		g.name(uses[i].Principal)
 		g.own(uses[i].AccessKeyID, uses[i].Principal, uses[i].First)
 	}
-	for _, list := range []map[string][]Issuance{g.issued, g.children, g.byOwner, g.byCaller} {
+	for _, list := range []map[string][]*Issuance{g.issued, g.children, g.byOwner, g.byCaller} {
 		for k := range list {
 			list[k] = uniqueIssuances(list[k])
 		}
 	}
 	maps.Copy(g.issued, g.aliases(signals, uses))
-	for i := range signals {
-		g.linkWorkload(&signals[i])
+	for _, s := range signals {
+		g.linkWorkload(s)
 	}
 	return g
 }
@@ -112,14 +121,16 @@ func (g *Graph) issue(s *incident.Signal) {
 	if s.Issued == nil || s.Issued.AccessKeyID == "" {
 		return
 	}
-	is := Issuance{Session: *s.Issued, EventID: s.ID, Operation: s.Operation, Owner: s.Target, Caller: s.Actor}
+	is := &Issuance{Session: *s.Issued, EventID: s.ID, Operation: s.Operation, Owner: s.Target, Caller: s.Actor}
 	if is.IssuedAt.IsZero() {
 		is.IssuedAt = s.Time
 	}
 	g.issued[is.AccessKeyID] = append(g.issued[is.AccessKeyID], is)
-	g.byOwner[is.Owner.Key()] = append(g.byOwner[is.Owner.Key()], is)
+	owner := is.Owner.Key()
+	g.byOwner[owner] = append(g.byOwner[owner], is)
 	if is.Caller.Known() {
-		g.byCaller[is.Caller.Principal.Key()] = append(g.byCaller[is.Caller.Principal.Key()], is)
+		caller := is.Caller.Principal.Key()
+		g.byCaller[caller] = append(g.byCaller[caller], is)
 	}
 	if is.ParentKey != "" {
 		g.children[is.ParentKey] = append(g.children[is.ParentKey], is)
@@ -127,12 +138,18 @@ func (g *Graph) issue(s *incident.Signal) {
 	g.own(is.AccessKeyID, s.Target, is.IssuedAt)
 }
 
+// session is what is known of one from the calls made with it.
+type session struct {
+	principal, name string
+	issued          int64 // in seconds
+}
+
 // bySession indexes the known sessions by role, name and time of issue.
-func (g *Graph) bySession() map[string]Issuance {
-	sessions := map[string]Issuance{}
+func (g *Graph) bySession() map[session]*Issuance {
+	sessions := map[session]*Issuance{}
 	for _, list := range g.issued {
 		for _, is := range list {
-			id := sessionID(is.Owner, is.Name, is.IssuedAt)
+			id := session{is.Owner.Key(), is.Name, is.IssuedAt.Unix()}
 			if have, ok := sessions[id]; !ok || is.AccessKeyID < have.AccessKeyID {
 				sessions[id] = is
 			}
@@ -141,33 +158,34 @@ func (g *Graph) bySession() map[string]Issuance {
 	return sessions
 }
 
-func sessionID(p incident.Principal, name string, issued time.Time) string {
-	return p.Key() + "|" + name + "|" + issued.UTC().Format(time.RFC3339)
-}
-
 // aliases are the issuances of keys that belong to a session which was issued with
 // another one: Identity Center hands out other keys than its records show
 // (aws-facts 5). The session's role, name and time of issue say that they are the
 // same.
-func (g *Graph) aliases(signals []incident.Signal, uses []incident.Use) map[string][]Issuance {
-	sessions, found := g.bySession(), map[string][]Issuance{}
-	note := func(key string, p incident.Principal, name string, issued time.Time) {
+func (g *Graph) aliases(signals []*incident.Signal, uses []incident.Use) map[string][]*Issuance {
+	var sessions map[session]*Issuance
+	found := map[string][]*Issuance{}
+	note := func(key string, p *incident.Principal, name string, issued time.Time) {
 		if key == "" || name == "" || issued.IsZero() || len(g.issued[key]) > 0 {
 			return
 		}
-		is, ok := sessions[sessionID(p, name, issued)]
-		if !ok || slices.ContainsFunc(found[key], func(have Issuance) bool { return have.EventID == is.EventID }) {
+		if sessions == nil {
+			sessions = g.bySession()
+		}
+		is, ok := sessions[session{p.Key(), name, issued.Unix()}]
+		if !ok || slices.ContainsFunc(found[key], func(have *Issuance) bool { return have.EventID == is.EventID }) {
 			return
 		}
-		is.AccessKeyID = key
-		found[key] = append(found[key], is)
+		alias := *is
+		alias.AccessKeyID = key
+		found[key] = append(found[key], &alias)
 	}
 	for i := range uses {
-		note(uses[i].AccessKeyID, uses[i].Principal, uses[i].SessionName, uses[i].IssuedAt)
+		note(uses[i].AccessKeyID, &uses[i].Principal, uses[i].SessionName, uses[i].IssuedAt)
 	}
-	for i := range signals {
-		if a := &signals[i].Actor; signals[i].Feed == incident.FromTrail {
-			note(a.AccessKeyID, a.Principal, a.SessionName, a.IssuedAt)
+	for _, s := range signals {
+		if a := &s.Actor; s.Feed == incident.FromTrail {
+			note(a.AccessKeyID, &a.Principal, a.SessionName, a.IssuedAt)
 		}
 	}
 	for key := range found {
@@ -182,7 +200,7 @@ func (g *Graph) own(key string, p incident.Principal, from time.Time) {
 	}
 	list := g.owners[key]
 	for i := range list {
-		if list[i].principal.Key() == p.Key() {
+		if list[i].principal.Same(p) {
 			if from.Before(list[i].from) {
 				list[i].from = from
 			}
@@ -198,14 +216,15 @@ func (g *Graph) name(p incident.Principal) {
 	if !p.Known() {
 		return
 	}
-	have, ok := g.names[p.Key()]
+	key := p.Key()
+	have, ok := g.names[key]
 	if !ok {
 		have = p
 	}
 	have.ARN = fuller(have.ARN, p.ARN)
 	have.ID = smaller(have.ID, p.ID)
 	have.Partition = smaller(have.Partition, p.Partition)
-	g.names[p.Key()] = have
+	g.names[key] = have
 }
 
 // fuller prefers the longer ARN, which carries the role's path.
@@ -262,8 +281,8 @@ func Resolved(p incident.Principal) bool {
 	return p.Known() && (p.Type == incident.Role || p.Type == incident.User || p.Type == incident.Account)
 }
 
-func uniqueIssuances(list []Issuance) []Issuance {
-	slices.SortFunc(list, func(a, b Issuance) int {
+func uniqueIssuances(list []*Issuance) []*Issuance {
+	slices.SortFunc(list, func(a, b *Issuance) int {
 		if c := a.IssuedAt.Compare(b.IssuedAt); c != 0 {
 			return c
 		}
@@ -277,26 +296,26 @@ func uniqueIssuances(list []Issuance) []Issuance {
 		}
 		return strings.Compare(a.EventID, b.EventID)
 	})
-	return slices.CompactFunc(list, func(a, b Issuance) bool {
+	return slices.CompactFunc(list, func(a, b *Issuance) bool {
 		return a.AccessKeyID == b.AccessKeyID && a.IssuedAt.Equal(b.IssuedAt)
 	})
 }
 
 // Issued is the issuance behind a key that failed or was used at t: the last
 // one before t, since temporary key ids are unique only with their issue time.
-func (g *Graph) Issued(key string, t time.Time) (Issuance, bool) {
+func (g *Graph) Issued(key string, t time.Time) (*Issuance, bool) {
 	list := g.issued[key]
 	for i := len(list) - 1; i >= 0; i-- {
 		if !list[i].IssuedAt.After(t) {
 			return list[i], true
 		}
 	}
-	return Issuance{}, false
+	return nil, false
 }
 
 // IssuedTo is Issued among the credentials of one principal, as far as that is a
 // role, a user or an account.
-func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (Issuance, bool) {
+func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (*Issuance, bool) {
 	if !Resolved(p) {
 		return g.Issued(key, t)
 	}
@@ -306,7 +325,7 @@ func (g *Graph) IssuedTo(p incident.Principal, key string, t time.Time) (Issuanc
 			return list[i], true
 		}
 	}
-	return Issuance{}, false
+	return nil, false
 }
 
 // Owner is whose credentials a key is, or was at t.
@@ -334,13 +353,13 @@ func ownsBetter(a, b owned, t time.Time) bool {
 }
 
 // Children are the sessions that were asked for with a key, oldest first.
-func (g *Graph) Children(key string) []Issuance { return g.children[key] }
+func (g *Graph) Children(key string) []*Issuance { return g.children[key] }
 
 // By are all known sessions that a principal asked for, oldest first.
-func (g *Graph) By(p incident.Principal) []Issuance { return g.byCaller[p.Key()] }
+func (g *Graph) By(p incident.Principal) []*Issuance { return g.byCaller[p.Key()] }
 
 // Of are all known sessions of a principal, oldest first.
-func (g *Graph) Of(p incident.Principal) []Issuance { return g.byOwner[p.Key()] }
+func (g *Graph) Of(p incident.Principal) []*Issuance { return g.byOwner[p.Key()] }
 
 // WorkloadOwner is the one principal whose credentials a workload's reports
 // name. With none, or several, it is not known.

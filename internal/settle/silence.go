@@ -74,10 +74,10 @@ func (r *run) renewals(ctx context.Context, group []incident.Signal) error {
 
 // lapsed are the sessions of a group that whoever asked for them did not follow
 // by another one.
-func lapsed(group []incident.Signal, later []lineage.Issuance) []lineage.Issuance {
-	var out []lineage.Issuance
+func lapsed(group []incident.Signal, later []*lineage.Issuance) []*lineage.Issuance {
+	var out []*lineage.Issuance
 	for _, is := range lineage.Build(group, nil).Of(group[0].Target) {
-		renewed := func(next lineage.Issuance) bool {
+		renewed := func(next *lineage.Issuance) bool {
 			return next.IssuedAt.After(is.IssuedAt) && next.Source() == is.Source()
 		}
 		if !is.ByService && !slices.ContainsFunc(later, renewed) {
@@ -88,7 +88,7 @@ func lapsed(group []incident.Signal, later []lineage.Issuance) []lineage.Issuanc
 }
 
 // issued are the times at which a source asked for sessions.
-func issued(list []lineage.Issuance, source string) []time.Time {
+func issued(list []*lineage.Issuance, source string) []time.Time {
 	var out []time.Time
 	for _, is := range list {
 		if is.Source() == source {
@@ -100,7 +100,7 @@ func issued(list []lineage.Issuance, source string) []time.Time {
 
 // visitAgain has a session looked at again when its silence may say more. The
 // session is kept again for that, which changes nothing about it.
-func (r *run) visitAgain(ctx context.Context, group []incident.Signal, is lineage.Issuance, period time.Duration) error {
+func (r *run) visitAgain(ctx context.Context, group []incident.Signal, is *lineage.Issuance, period time.Duration) error {
 	n := slices.IndexFunc(group, func(s incident.Signal) bool { return s.ID == is.EventID })
 	if n < 0 || period <= 0 {
 		return nil
@@ -120,13 +120,13 @@ func (r *run) visitAgain(ctx context.Context, group []incident.Signal, is lineag
 
 // sessions are the sessions of a principal that were issued since a time, and
 // whether they are all.
-func (r *run) sessions(ctx context.Context, who incident.Principal, since time.Time) (list []lineage.Issuance, whole bool, err error) {
+func (r *run) sessions(ctx context.Context, who incident.Principal, since time.Time) (list []*lineage.Issuance, whole bool, err error) {
 	kept, whole, err := r.filed(ctx, who.Key(), since)
 	found := slices.DeleteFunc(kept, func(s incident.Signal) bool { return s.Kind != incident.SessionIssued })
 	return lineage.Build(found, nil).Of(who), whole, err
 }
 
-func lifetime(is lineage.Issuance) time.Duration {
+func lifetime(is *lineage.Issuance) time.Duration {
 	if is.ExpiresAt.After(is.IssuedAt) {
 		return is.ExpiresAt.Sub(is.IssuedAt)
 	}
