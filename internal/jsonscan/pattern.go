@@ -73,7 +73,7 @@ func (p *Pattern) Skip(b []byte, i int) (end int, ok bool) {
 			i, at = i+n, next
 		} else {
 			n := samePrefix(b[i:], p.text[at:])
-			if !p.loosen(k, at, at+n) {
+			if n == len(b)-i || !p.loosen(k, at, at+n) { // what is cut off differs in nothing
 				return i, false
 			}
 			i, at = i+p.loose[k].start-at, p.loose[k].start

@@ -74,6 +74,21 @@ func TestPatternsKnowWhatIsAlike(t *testing.T) {
 	}
 }
 
+// A stream is read in pieces, and a value that a piece cuts off comes again.
+func TestWhatIsCutOffTeachesNothing(t *testing.T) {
+	value := []byte(`{"a":"x","n":[10,-2.5],"t":true}`)
+	var p Pattern
+	p.Set(value)
+	for i := range value {
+		if _, ok := p.Skip(value[:i], 0); ok {
+			t.Errorf("%s is alike", value[:i])
+		}
+	}
+	if len(p.loose) > 0 {
+		t.Errorf("%d strings and numbers are taken to differ", len(p.loose))
+	}
+}
+
 func TestPatternsTellTheTruth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := []byte(jsonText(t, 3))
