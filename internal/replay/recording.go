@@ -53,7 +53,7 @@ type Recording struct {
 	limits Limits
 
 	mu      sync.Mutex
-	held    []incident.Signal       // those that are not encoded: all of them, as long as they are few
+	held    held                    // signals that are not encoded: all of them, as long as they are few
 	signals sorter                  // every version of every event once
 	uses    sorter                  // joined
 	recent  map[string]incident.Use // those of uses that are not encoded yet, by key
@@ -61,6 +61,17 @@ type Recording struct {
 
 	together correlate.Evidence // everything, where it is little
 	nodes    *nodeFile          // nil where it is
+}
+
+// held are signals in the portions that they came in.
+type held struct {
+	portions [][]incident.Signal
+	n        int
+}
+
+func (h *held) add(signals []incident.Signal) {
+	h.portions = append(h.portions, signals)
+	h.n += len(signals)
 }
 
 // NewRecording returns an empty recording.
@@ -110,21 +121,29 @@ func (r *Recording) Ingest(_ context.Context, signals []incident.Signal, uses []
 
 // hold keeps signals as they are as long as they may be decided about as a whole.
 func (r *Recording) hold(signals []incident.Signal) error {
-	if r.signals.empty() && len(r.held)+len(signals) <= r.limits.Whole {
-		r.held = append(r.held, signals...)
+	if r.signals.empty() && r.held.n+len(signals) <= r.limits.Whole {
+		r.held.add(slices.Clone(signals))
 		return nil
 	}
-	return errors.Join(r.encodeSignals(r.held), r.encodeSignals(signals))
+	return errors.Join(r.encodeHeld(), r.encodeSignals(signals))
 }
 
-// encodeSignals sorts signals, and what was held is no longer.
+func (r *Recording) encodeHeld() error {
+	for _, signals := range r.held.portions {
+		if err := r.encodeSignals(signals); err != nil {
+			return err
+		}
+	}
+	r.held = held{}
+	return nil
+}
+
 func (r *Recording) encodeSignals(signals []incident.Signal) error {
 	for i := range signals {
 		if err := r.signals.add(eventKey(&signals[i]), nil); err != nil {
 			return err
 		}
 	}
-	r.held = nil
 	return nil
 }
 
@@ -167,7 +186,7 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 		r.release()
 		return out, err
 	}
-	if err := errors.Join(r.encodeSignals(r.held), r.encodeUses()); err != nil {
+	if err := errors.Join(r.encodeHeld(), r.encodeUses()); err != nil {
 		return store.Outcome{}, err
 	}
 	items, conflicts, err := r.count(ctx)
@@ -190,7 +209,7 @@ func (r *Recording) Seal(ctx context.Context) (store.Outcome, error) {
 // few reports whether nothing had to be encoded, and all of it can be decided
 // about as a whole.
 func (r *Recording) few() bool {
-	return r.signals.empty() && r.uses.empty() && len(r.held)+len(r.recent) <= r.limits.Whole
+	return r.signals.empty() && r.uses.empty() && r.held.n+len(r.recent) <= r.limits.Whole
 }
 
 // count counts events and uses, and the versions of events above the first. A
@@ -222,7 +241,15 @@ func (r *Recording) count(ctx context.Context) (items, conflicts int, err error)
 // load takes what is held as everything, within the limits that a store has.
 func (r *Recording) load(ctx context.Context) (store.Outcome, error) {
 	m := store.NewMemory(store.DefaultLimits())
-	out, err := m.Put(ctx, r.held, slices.Collect(maps.Values(r.recent)))
+	out, err := m.Put(ctx, nil, slices.Collect(maps.Values(r.recent)))
+	for _, signals := range r.held.portions {
+		if err != nil {
+			return out, err
+		}
+		var more store.Outcome
+		more, err = m.Put(ctx, signals, nil)
+		out = out.Add(more)
+	}
 	if err == nil {
 		r.together, err = detect.New(m, incident.Settings{}).Evidence(ctx, time.Time{})
 	}
@@ -231,6 +258,7 @@ func (r *Recording) load(ctx context.Context) (store.Outcome, error) {
 
 // decode holds everything after all, since most of it was duplicates.
 func (r *Recording) decode(ctx context.Context) error {
+	var signals []incident.Signal
 	for e, err := range r.signals.entries() {
 		if err != nil {
 			return err
@@ -240,8 +268,9 @@ func (r *Recording) decode(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.held = append(r.held, s)
+		signals = append(signals, s)
 	}
+	r.held.add(signals)
 	for e, err := range r.uses.entries() {
 		if err != nil {
 			return err
@@ -357,7 +386,7 @@ func (r *Recording) fileUses(ctx context.Context, filed *sorter) error {
 
 // release frees what is needed to read a recording alone.
 func (r *Recording) release() {
-	r.held, r.recent = nil, map[string]incident.Use{}
+	r.held, r.recent = held{}, map[string]incident.Use{}
 	r.signals.close()
 	r.uses.close()
 }

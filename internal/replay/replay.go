@@ -16,7 +16,8 @@ import (
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
 
-// Ingester takes what was decoded. It is called from several goroutines.
+// Ingester takes what was decoded, and keeps neither slice. It is called from
+// several goroutines.
 type Ingester interface {
 	Ingest(context.Context, []incident.Signal, []incident.Use) (store.Outcome, error)
 }
@@ -119,15 +120,27 @@ func (r *reading) dispatch(ctx context.Context, inputs iter.Seq2[Input, error], 
 }
 
 func (r *reading) work(ctx context.Context, fail context.CancelCauseFunc) {
-	decode := append(slices.Clip(r.o.Decode), trail.Remember(&trail.Memory{}))
+	var known trail.Memory
+	remember := trail.Gather
+	if r.o.Journal != nil {
+		remember = trail.Remember // it keeps what each input held
+	}
+	decode := append(slices.Clip(r.o.Decode), remember(&known))
+	b := &batch{ctx: ctx, to: r.to, journal: r.o.Journal}
 	for j := range r.jobs {
-		sum, err := r.read(ctx, j.in, decode)
+		sum, err := r.read(ctx, j.in, b, decode)
 		if err != nil {
 			fail(err)
 			return // nothing that follows is of use
 		}
 		r.add(j.at, sum)
 	}
+	b.begin("")
+	known.Flush(b)
+	if b.flush(); b.err != nil {
+		fail(fmt.Errorf("read recording: %w", b.err))
+	}
+	r.add(0, b.sum)
 }
 
 // add adds what an input gave. Inputs come in any order.
@@ -184,8 +197,8 @@ func wait(ctx context.Context, wg *sync.WaitGroup) error {
 }
 
 // read decodes one input.
-func (rd *reading) read(ctx context.Context, in Input, decode []trail.Option) (Summary, error) {
-	b := &batch{ctx: ctx, to: rd.to, id: in.ID, journal: rd.o.Journal, uses: map[string]incident.Use{}}
+func (rd *reading) read(ctx context.Context, in Input, b *batch, decode []trail.Option) (Summary, error) {
+	b.begin(in.ID)
 	b.sum.Files = 1
 	r, err := in.open()
 	if err != nil {
@@ -216,22 +229,26 @@ func (rd *reading) read(ctx context.Context, in Input, decode []trail.Option) (S
 }
 
 // batch collects what the decoder finds and passes it on in portions. It is the
-// decoder's sink for one input.
+// decoder's sink for one input after another.
 type batch struct {
 	ctx     context.Context
 	to      Ingester
-	id      string
 	journal *Journal
-	sum     Summary
 	signals []incident.Signal
-	uses    map[string]incident.Use // joined by key, which mostly leaves few
-	err     error                   // the first one of to; nothing is passed on after it
+	uses    []incident.Use
+
+	id  string // of the input
+	sum Summary
+	err error // the first one of to; nothing is passed on after it
 }
 
 const (
 	signalsPerBatch = 1000
 	usesPerBatch    = 4000
 )
+
+// begin starts on another input.
+func (b *batch) begin(id string) { b.id, b.sum = id, Summary{} }
 
 func (b *batch) Signal(s incident.Signal) {
 	b.sum.signal(&s)
@@ -243,11 +260,7 @@ func (b *batch) Signal(s incident.Signal) {
 
 func (b *batch) Use(u incident.Use) {
 	b.sum.use(&u)
-	key := u.Key()
-	if have, ok := b.uses[key]; ok {
-		u = have.Join(u)
-	}
-	b.uses[key] = u
+	b.uses = append(b.uses, u)
 	if len(b.uses) >= usesPerBatch {
 		b.flush()
 	}
@@ -257,17 +270,12 @@ func (b *batch) Skipped(s trail.Skip) { b.sum.example(s) }
 
 func (b *batch) flush() {
 	if b.err == nil && len(b.signals)+len(b.uses) > 0 {
-		uses := make([]incident.Use, 0, len(b.uses))
-		for _, u := range b.uses {
-			uses = append(uses, u)
-		}
 		var out store.Outcome
-		out, b.err = b.to.Ingest(b.ctx, b.signals, uses)
+		out, b.err = b.to.Ingest(b.ctx, b.signals, b.uses)
 		b.sum.Outcome = b.sum.Outcome.Add(out)
-		b.err = errors.Join(b.err, b.journal.portion(b.id, b.signals, uses))
+		b.err = errors.Join(b.err, b.journal.portion(b.id, b.signals, b.uses))
 	}
-	b.signals = b.signals[:0]
-	clear(b.uses)
+	b.signals, b.uses = b.signals[:0], b.uses[:0]
 }
 
 // meter counts what is read, remembers how it began, and ends with its context.

@@ -106,7 +106,7 @@ type caller struct {
 	serves  bool
 	identity
 	use    incident.Use // what was usual the last time
-	folded []*foldedUse // of the stream at hand
+	folded []*foldedUse // since they were sent
 	habit  habit
 }
 

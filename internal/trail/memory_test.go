@@ -70,7 +70,7 @@ func TestMemoryIsBoundedByBytes(t *testing.T) {
 			if len(test.record(0)) > 100000 {
 				n = 150
 			}
-			if _, err := Decode(lines(n, test.record), "test", nowhere{}, Remember(&known)); err != nil {
+			if _, err := Decode(lines(n, test.record), "test", nowhere{}, Gather(&known)); err != nil {
 				t.Fatal(err)
 			}
 			if got := heap() - before; got > maxMemory {

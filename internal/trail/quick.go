@@ -567,10 +567,10 @@ func (d *decoder) fold(q *quick, c *caller, like kind, from *place) *foldedUse {
 	return f
 }
 
-// begin has f take in uses of the stream at hand.
+// begin has f take in uses from now on.
 func (d *decoder) begin(q *quick, f *foldedUse) {
 	if len(q.order) >= maxFolded {
-		d.sendFolded()
+		q.send(d.sink)
 	}
 	f.first, f.last, f.sent = math.MaxInt64, math.MinInt64, false
 	f.caller.folded = append(f.caller.folded, f)
@@ -590,12 +590,18 @@ func (f *foldedUse) join(from *place, at int64, id []byte) {
 	}
 }
 
-// sendFolded passes on the uses that were joined.
-func (d *decoder) sendFolded() {
-	q := &d.out.remembered().quick
+// endFolding passes on the uses that were joined, unless they are gathered.
+func (d *decoder) endFolding() {
+	if !d.gathers {
+		d.out.remembered().quick.send(d.sink)
+	}
+}
+
+// send passes on the uses that were joined.
+func (q *quick) send(to Sink) {
 	for _, f := range q.order {
 		f.First, f.Last, f.LastID = time.Unix(f.first, 0).UTC(), time.Unix(f.last, 0).UTC(), string(f.lastID)
-		d.sink.Use(f.Use)
+		to.Use(f.Use)
 		f.caller.folded, f.sent = nil, true
 	}
 	clear(q.order)

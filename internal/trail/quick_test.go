@@ -59,6 +59,43 @@ func checkRemembered(t *testing.T, b []byte) {
 	if !reflect.DeepEqual(before, after) || !reflect.DeepEqual(first, again) {
 		t.Errorf("decoded again (-first +again):\n%s", gocmp.Diff(first, again, gocmp.AllowUnexported(collected{})))
 	}
+	var gathering Memory
+	var once collected
+	for range 2 {
+		Decode(bytes.NewReader(b), "test", &once, Gather(&gathering))
+	}
+	if gathering.Flush(&once); !reflect.DeepEqual(joined(first.uses), joined(once.uses)) {
+		t.Errorf("gathered uses (-each +gathered):\n%s", gocmp.Diff(joined(first.uses), joined(once.uses)))
+	}
+}
+
+// TestUsesAreGathered has uses of several streams come once, and not be kept
+// without end.
+func TestUsesAreGathered(t *testing.T) {
+	var known Memory
+	var c collected
+	for _, at := range []string{"10", "20", "30"} {
+		Decode(strings.NewReader(usual(byRole, "e-"+at, at)), "test", &c, Gather(&known))
+	}
+	if len(c.uses) > 0 {
+		t.Errorf("%d uses came before they were asked for", len(c.uses))
+	}
+	known.Flush(&c)
+	if len(c.uses) != 1 || c.uses[0].FirstID != "e-10" || c.uses[0].LastID != "e-30" {
+		t.Errorf("uses are %+v, want one from e-10 to e-30", c.uses)
+	}
+	if known.Flush(&c); len(c.uses) != 1 {
+		t.Error("what was flushed came again")
+	}
+	many := func(i int) string {
+		return strings.Replace(usual(byRole, "e-1", "10"), `"accessKeyId":"`, fmt.Sprintf(`"accessKeyId":"X%d`, i), 1)
+	}
+	if Decode(lines(maxFolded+1, many), "test", &c, Gather(&known)); len(c.uses) != 1+maxFolded {
+		t.Errorf("%d of %d uses were passed on", len(c.uses)-1, maxFolded+1)
+	}
+	if known.Flush(&c); len(joined(c.uses)) != 1+maxFolded+1 {
+		t.Errorf("%d uses came in the end, want %d", len(joined(c.uses)), 1+maxFolded+1)
+	}
 }
 
 func joined(uses []incident.Use) map[string]incident.Use {

@@ -38,7 +38,7 @@ func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, er
 	d.window = window{src: plain, before: '\n'}
 	for {
 		d.run()
-		d.sendFolded()
+		d.endFolding()
 		d.stats.Bytes = d.offset()
 		bad := corrupt{}
 		switch {
@@ -85,7 +85,7 @@ func (d *Decoder) Decode(b []byte) Stats {
 	d.d.reset()
 	d.d.inMemory(b)
 	d.d.run()
-	d.d.sendFolded()
+	d.d.endFolding()
 	d.stats.Bytes = d.d.offset()
 	d.d.inMemory(nil)
 	return d.stats
@@ -131,6 +131,15 @@ func Remember(m *Memory) Option {
 	return func(d *decoder) { d.out.memory = &m.memory }
 }
 
+// Gather is Remember, and has m join the uses of all its streams, too. They come
+// with Flush, and before that whenever there are 4,096 kinds of them.
+func Gather(m *Memory) Option {
+	return func(d *decoder) { d.out.memory, d.gathers = &m.memory, true }
+}
+
+// Flush gives to the uses that were gathered.
+func (m *Memory) Flush(to Sink) { m.quick.send(to) }
+
 // decoder walks a stream from value to value. Between values it is in the
 // innermost of the arrays that are open, or, if none is, between lines.
 type decoder struct {
@@ -144,6 +153,7 @@ type decoder struct {
 	fields   jsonscan.Fields
 	detail   jsonscan.Fields // of an EventBridge event's detail
 	out      decoded
+	gathers  bool // uses stay in the memory when a stream ends
 	thorough bool // nothing is read the quick way or remembered; for tests
 
 	odd    bool     // the value at hand could not be read the quick way
