@@ -1,8 +1,6 @@
 package main
 
 import (
-	"archive/zip"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,13 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/trailverdict/trailverdict/internal/archive"
 	"github.com/trailverdict/trailverdict/internal/config"
 )
 
 // staged holds a folder for each function, with its bootstrap and the packed
-// configuration. The CDK copies what it takes from there.
+// configuration, and the archives that the CDK copies.
 type staged struct{ dir string }
 
 func (s staged) folder(name string) string { return filepath.Join(s.dir, name) }
@@ -86,46 +84,17 @@ func copyFile(from, to string, mode os.FileMode) error {
 // the name ends in their hash, another name for others: CloudFormation looks at
 // names alone.
 func pack(folder, to, name string) (string, error) {
-	var archive bytes.Buffer
-	if err := zipFolder(&archive, folder); err != nil {
+	packed, err := archive.Folder(folder)
+	if err != nil {
 		return "", fmt.Errorf("pack function %s: %w", name, err)
 	}
-	sum := sha256.Sum256(archive.Bytes())
+	sum := sha256.Sum256(packed)
 	key := name + "-" + hex.EncodeToString(sum[:8]) + ".zip"
-	err := os.MkdirAll(to, 0o755)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(to, key), archive.Bytes(), 0o644)
+	if err = os.MkdirAll(to, 0o755); err == nil {
+		err = os.WriteFile(filepath.Join(to, key), packed, 0o644)
 	}
 	if err != nil {
 		return "", fmt.Errorf("pack function %s: %w", name, err)
 	}
 	return key, nil
-}
-
-func zipFolder(w io.Writer, folder string) error {
-	entries, err := os.ReadDir(folder) // in the order of their names
-	if err != nil {
-		return err
-	}
-	archive := zip.NewWriter(w)
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		header := &zip.FileHeader{Name: e.Name(), Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
-		header.SetMode(info.Mode().Perm())
-		out, err := archive.CreateHeader(header)
-		if err != nil {
-			return err
-		}
-		text, err := os.ReadFile(filepath.Join(folder, e.Name()))
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(text); err != nil {
-			return err
-		}
-	}
-	return archive.Close()
 }

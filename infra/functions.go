@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -132,15 +133,16 @@ func newLogs(h *home, id string) awslogs.LogGroup {
 	return logs
 }
 
-// codeOf is where a function's code comes from: a folder, which the CDK packs and
-// brings to its own bucket, or an archive that the user puts into a bucket.
+// codeOf is where a function's code comes from: an archive, which the CDK brings to
+// its own bucket, or which the user puts into one.
 func (h *home) codeOf(name string) (awslambda.Code, error) {
-	if h.o.zips == "" {
-		return awslambda.Code_FromAsset(jsii.String(h.code.folder(name)), nil), nil
-	}
-	key, err := pack(h.code.folder(name), h.o.zips, name)
+	to := cmp.Or(h.o.zips, h.code.dir)
+	key, err := pack(h.code.folder(name), to, name)
 	if err != nil {
 		return nil, err
+	}
+	if h.o.zips == "" {
+		return awslambda.Code_FromAsset(jsii.String(filepath.Join(to, key)), nil), nil
 	}
 	return awslambda.Code_FromBucketV2(h.codeBucket(), jsii.String(key), nil), nil
 }

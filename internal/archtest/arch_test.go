@@ -23,7 +23,7 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff"},
+	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff", "internal/archive"},
 	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
 	{"internal/policy", "internal/logline", "internal/routing", "internal/localaws/account"},
 	{"internal/trail", "internal/correlate", "internal/check", "internal/render", "internal/config", "internal/telemetry"},

@@ -1,22 +1,18 @@
 package bench
 
 import (
-	"archive/zip"
-	"bytes"
-	"compress/flate"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/trailverdict/trailverdict/internal/archive"
 	"github.com/trailverdict/trailverdict/internal/aws/dynamo"
 	"github.com/trailverdict/trailverdict/internal/aws/lambdaenv"
 	"github.com/trailverdict/trailverdict/internal/config"
@@ -32,30 +28,16 @@ const (
 // zipped.
 func size(t *testing.T, folder string) (mb, zippedMB float64) {
 	t.Helper()
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-tags", "lambda.norpc", "-o", bootstrap, "./"+folder)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", folder, err, out)
-	}
-	b, err := os.ReadFile(bootstrap)
+	bootstrap := localaws.Build(t, folder, "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+	info, err := os.Stat(bootstrap)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var archive bytes.Buffer
-	z := zip.NewWriter(&archive)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	w, err := z.Create("bootstrap")
+	packed, err := archive.Folder(filepath.Dir(bootstrap))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write(b); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return float64(len(b)) / 1e6, float64(archive.Len()) / 1e6
+	return float64(info.Size()) / 1e6, float64(len(packed)) / 1e6
 }
 
 // started is what a process took until it asked for its first event.
