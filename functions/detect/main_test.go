@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +120,33 @@ func TestBootstrap(t *testing.T) {
 	}
 	if decided == 0 || strings.Contains(f.Logs(), "SECRET-TEXT") || metrics["Function"] != "detect" || metrics["EventsPoison"] != 1.0 {
 		t.Errorf("%d decisions logged, metrics %v; logs:\n%s", decided, metrics, f.Logs())
+	}
+}
+
+// TestDynamoDBIsCalledOverTLS holds the program as it is deployed, without HTTP/2,
+// to talk with a server that would rather have it.
+func TestDynamoDBIsCalledOverTLS(t *testing.T) {
+	spoken := make(chan string, 100)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		spoken <- r.Proto + " " + r.Header.Get("X-Amz-Target")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}`)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := localaws.Start(t, localaws.Build(t, "functions/detect"), append(localaws.Endpoint{URL: server.URL}.Env("DYNAMODB"),
+		config.EnvTable+"=table", "SSL_CERT_FILE="+roots))
+	failure := `{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{"eventVersion":"1.11","eventID":"i","eventTime":"2026-03-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"ListBuckets","errorCode":"ExpiredToken","awsRegion":"us-east-1","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/ci","accountId":"111122223333","accessKeyId":"AKIAEXAMPLE","userName":"ci"},"recipientAccountId":"111122223333"}}`
+	if answer, err := f.Invoke(t.Context(), []byte(failure)); err == nil || !strings.Contains(err.Error(), "ResourceNotFound") {
+		t.Errorf("Invoke() = %s, %v; want what DynamoDB said\n%s", answer, err, f.Logs())
+	}
+	if first := <-spoken; first != "HTTP/1.1 DynamoDB_20120810.BatchWriteItem" && first != "HTTP/1.1 DynamoDB_20120810.Query" {
+		t.Errorf("the first request is %s", first)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/trailverdict/trailverdict/internal/localaws"
 )
 
 // A function links the services that it calls and nothing that a cold start
@@ -18,7 +20,7 @@ func TestFunctionsLinkWhatTheyCall(t *testing.T) {
 		"settle": {"cloudtrail"},
 		"report": {"s3", "sns"},
 	} {
-		out, err := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", module+"/functions/"+function).Output()
+		out, err := exec.Command("go", "list", "-deps", "-tags", localaws.BuildTags, module+"/functions/"+function).Output()
 		if err != nil {
 			t.Fatalf("list what %s links: %v", function, err)
 		}
@@ -33,6 +35,9 @@ func TestFunctionsLinkWhatTheyCall(t *testing.T) {
 			if slices.Contains(deps, no) {
 				t.Errorf("%s links %s", function, no)
 			}
+		}
+		if services == nil && slices.Contains(deps, "regexp") { // which the SDK's clients need
+			t.Errorf("%s links regular expressions, with all tables of Unicode", function)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,9 +60,17 @@ type outcome struct {
 // before.
 const DefaultTimeout = 30 * time.Second
 
+// BuildTags are the tags that functions are deployed with.
+const BuildTags = "lambda.norpc,nethttpomithttp2"
+
+// BuildFlags are what functions are built with, for deployment as for tests.
+func BuildFlags() []string {
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-tags", BuildTags}
+}
+
 // Build compiles the main package in a folder of the project, named from its
-// root, and returns the program's path. The environment may ask for another
-// machine, as by GOARCH=arm64.
+// root, as it is deployed, and returns the program's path. The environment may ask
+// for another machine, as by GOARCH=arm64.
 func Build(t testing.TB, folder string, env ...string) string {
 	t.Helper()
 	root, err := projectRoot()
@@ -69,7 +78,8 @@ func Build(t testing.TB, folder string, env ...string) string {
 		t.Fatal(err)
 	}
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./"+filepath.ToSlash(folder))
+	args := slices.Concat([]string{"build"}, BuildFlags(), []string{"-o", bootstrap, "./" + filepath.ToSlash(folder)})
+	cmd := exec.Command("go", args...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", folder, err, out)

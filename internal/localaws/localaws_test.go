@@ -54,6 +54,23 @@ func (handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return append([]byte("got "), event...), nil
 }
 
+func TestFunctionsAreBuiltAsForDeployment(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "$(GO) build"
+	for _, flag := range localaws.BuildFlags() {
+		if strings.Contains(flag, " ") {
+			flag = `"` + flag + `"`
+		}
+		want += " " + flag
+	}
+	if !strings.Contains(string(makefile), want+"\n") {
+		t.Errorf("the Makefile does not build functions with %s", want)
+	}
+}
+
 func start(t *testing.T, env ...string) *localaws.Function {
 	t.Helper()
 	self, err := os.Executable()

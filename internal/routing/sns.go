@@ -3,7 +3,6 @@ package routing
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -152,11 +151,10 @@ func product(policy map[string][]string) string {
 // ID makes a name of letters and digits of a route's name, as the parts of a
 // template have them.
 func ID(name string) string {
+	between := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') }
 	text := ""
-	for part := range strings.SplitSeq(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(name, " "), " ") {
-		if part != "" {
-			text += strings.ToUpper(part[:1]) + part[1:]
-		}
+	for part := range strings.FieldsFuncSeq(name, between) {
+		text += strings.ToUpper(part[:1]) + part[1:]
 	}
 	return text
 }
