@@ -14,19 +14,19 @@ import (
 // canaryOptions are the flags of canary.
 type canaryOptions struct {
 	profile, stack, region string
-	patience               time.Duration
+	patience               length
 }
 
 func (p *program) canaryCommand() *cobra.Command {
-	var o canaryOptions
+	o := canaryOptions{patience: length{2 * time.Minute}}
 	cmd := &cobra.Command{
 		Use:   "canary",
-		Short: "Send a harmless event through a deployed detector, and time its alert",
+		Short: "Send a harmless event through the detector, and time its alert",
 		Long: `Canary puts a harmless event on the event bus of a Region and waits until the
 detector has published its test alert: by the rules, the queue, detect, the
 table and its stream, notify, and the topic of findings. It prints how long that
-took. The event is no evidence and makes no finding; routes that match a verdict,
-a severity or a cause do not get the alert.
+took. The event is no evidence and makes no finding; routes that match a
+verdict, a severity or a cause do not get the alert.
 
 It takes the credentials that the AWS CLI would take, which must be allowed
 cloudformation:DescribeStacks, events:PutEvents and dynamodb:Query.
@@ -41,7 +41,7 @@ Exit status: 0 the alert went out, 1 it did not, or AWS gave no answer, 2 usage.
 	f.StringVar(&o.profile, "profile", "", "take the credentials of the profile `NAME`")
 	f.StringVar(&o.stack, "stack", "trailverdict", "the `NAME` of the home stack")
 	f.StringVar(&o.region, "region", "", "put the event on the bus of `REGION` (default: the home Region)")
-	f.DurationVar(&o.patience, "timeout", 2*time.Minute, "wait for the alert this `LONG`")
+	f.Var(&o.patience, "timeout", "wait this long for the alert")
 	return cmd
 }
 
@@ -51,8 +51,6 @@ func (o canaryOptions) check() error {
 		return usageError{fmt.Errorf("--region %q: expected a Region such as eu-west-1", o.region)}
 	case !stackName.MatchString(o.stack):
 		return usageError{fmt.Errorf("--stack %q: expected a letter, then letters, digits and hyphens", o.stack)}
-	case o.patience <= 0:
-		return usageError{fmt.Errorf("--timeout %s: expected more than nothing, such as 2m", o.patience)}
 	}
 	return nil
 }
@@ -63,14 +61,14 @@ func (p *program) canary(ctx context.Context, o canaryOptions) error {
 	}
 	spinner := p.spinner()
 	r, err := trial.Run(ctx, trial.Options{
-		Profile: o.profile, Stack: o.stack, Region: o.region, Patience: o.patience, Tell: spinner.tell, Getenv: p.getenv,
+		Profile: o.profile, Stack: o.stack, Region: o.region, Patience: o.patience.Duration, Tell: spinner.tell, Getenv: p.getenv,
 	})
 	spinner.finish()
 	switch {
 	case errors.Is(err, trial.ErrLost) && r.Kept:
-		return fmt.Errorf("canary %s: %w (%s): it is in the table, so look at the logs of notify and at the dead letters", r.ID, err, o.patience)
+		return fmt.Errorf("canary %s: %w (%s): it is in the table, so look at the logs of notify and at the dead letters", r.ID, err, &o.patience)
 	case errors.Is(err, trial.ErrLost):
-		return fmt.Errorf("canary %s: %w (%s): it did not reach the table, so look at the rules, the logs of detect and the dead letters", r.ID, err, o.patience)
+		return fmt.Errorf("canary %s: %w (%s): it did not reach the table, so look at the rules, the logs of detect and the dead letters", r.ID, err, &o.patience)
 	case err != nil:
 		return err
 	}

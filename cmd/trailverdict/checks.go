@@ -24,7 +24,7 @@ func (p *program) checksCommand() *cobra.Command {
 	o := checksOptions{format: newChoice("text", "json")}
 	cmd := &cobra.Command{
 		Use:   "checks [flags] PATH…",
-		Short: "List changes beyond the guard rails: long sessions, static keys, open trust",
+		Short: "List changes that would make an incident worse",
 		Long: `Checks lists the changes in recorded events that are no incident, and that let
 one become worse: roles whose sessions may last longer than the limit, roles
 that any token of an OIDC provider opens, access keys in the environment of a

@@ -31,7 +31,7 @@ func (p *program) compare(ctx context.Context, w io.Writer, inputs sources, c co
 		return decision{}, err
 	}
 	defer r.Close()
-	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time)}
+	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.before(time.Now()))}
 	found, err := r.Decide(ctx, d.asOf, replay.ByIncident, o.workers, c.Settings, other.Settings)
 	if err != nil {
 		return decision{}, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,12 +16,18 @@ func (p *program) configCommand() *cobra.Command {
 		Use:   "config",
 		Short: "Check a configuration file, or print its schema",
 		Args:  cobra.NoArgs,
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:     "check FILE",
 		Short:   "Say what is wrong with a configuration file, and where",
 		Example: "  trailverdict config check trailverdict.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("config check needs the name of one configuration file")
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			_, warnings, err := checkConfig(args[0], time.Now())
 			for _, w := range warnings {

@@ -41,7 +41,7 @@ problem, something that could not be checked, or no answer from AWS, 2 usage.`,
 		Example: `  trailverdict doctor --before             # is the account ready?
   trailverdict doctor                      # does what is deployed work?
   trailverdict doctor --policy > doctor-policy.json
-  trailverdict doctor --format json | jq '.findings[] | select(.status == "problem")'`,
+  trailverdict doctor --format json | jq '.findings[].status'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context(), o) },
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,11 +16,23 @@ type choice struct {
 	words []string
 }
 
+// longestChoice is how long the list of words may be that stands beside a flag's
+// name in the help.
+const longestChoice = 24
+
 // newChoice takes the first of words as its default.
 func newChoice(words ...string) *choice { return &choice{words[0], words} }
 
 func (c *choice) String() string { return c.value }
-func (c *choice) Type() string   { return strings.TrimPrefix(strings.Join(c.words, "|"), "|") } // no word stands for none
+
+// Type is the words themselves, which the help shows where they are few. No word
+// stands for none.
+func (c *choice) Type() string {
+	if s := strings.TrimPrefix(strings.Join(c.words, "|"), "|"); len(s) <= longestChoice {
+		return s
+	}
+	return "WORD"
+}
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.words, s) {
@@ -33,6 +44,9 @@ func (c *choice) Set(s string) error {
 
 // add registers c, with its words as completions.
 func (c *choice) add(cmd *cobra.Command, name, usage string) {
+	if c.Type() == "WORD" {
+		usage += ": " + strings.TrimPrefix(strings.Join(c.words, ", "), ", ")
+	}
 	cmd.Flags().Var(c, name, usage)
 	// It fails for names of no flag alone.
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.words, cobra.ShellCompDirectiveNoFileComp))
@@ -50,28 +64,6 @@ func (s *severity) Set(name string) error {
 	}
 	s.Severity = incident.Severity(i)
 	return nil
-}
-
-// instant is a flag that takes a time. It is zero until it is set.
-type instant struct{ time.Time }
-
-func (i *instant) Type() string { return "TIME" }
-
-func (i *instant) String() string {
-	if i.IsZero() {
-		return ""
-	}
-	return i.Format(time.RFC3339)
-}
-
-func (i *instant) Set(s string) error {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			i.Time = t.UTC()
-			return nil
-		}
-	}
-	return fmt.Errorf("must be a time such as 2026-03-01T10:00:00Z, or a date")
 }
 
 // somePaths refuses a command line that names nothing to read.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,11 +28,12 @@ import (
 type investigateOptions struct {
 	format      *choice
 	environment *choice
-	since       period
-	asOf        instant
+	since       moment
+	asOf        moment
 	key         string
 	principal   string
 	message     string
+	asked       bool // about a message
 	regions     []string
 	profile     string
 	config      string
@@ -48,45 +48,48 @@ type investigateOptions struct {
 func (p *program) investigateCommand() *cobra.Command {
 	o := investigateOptions{
 		format: newChoice("text", "json"), environment: newChoice("", "profile", "sso", "oidc", "ec2", "ecs", "eks", "lambda"),
-		since: period{24 * time.Hour}, minSeverity: severity{incident.Low},
+		since: moment{ago: 24 * time.Hour}, minSeverity: severity{incident.Low},
 	}
 	cmd := &cobra.Command{
 		Use:   "investigate",
-		Short: "Ask an account what happened to a key, a principal, or an error message",
+		Short: "Ask an account about a key or principal, or explain an error",
 		Long: `Investigate reads CloudTrail's event history with credentials that may read it,
-and needs nothing deployed. It prints the verdicts, and the lineage of a key: who
-issued it and from where, what it did, who cut it off, when it ends.
+and needs nothing deployed. It prints the verdicts, and the lineage of a key:
+who issued it and from where, what it did, who cut it off, when it ends.
 
 With --error it takes the text of an error that you have in front of you, and
 says the likely cause, what to check in which order, and what mends it where the
 credential is used. That needs no credentials. Together with --access-key it
 does both.
 
-It only reads: cloudtrail:LookupEvents, and account:ListRegions for --region all;
---policy prints that as an IAM policy. It makes one request a second in each
-Region, of the two that the account has, keeps what it read in a cache that holds
-no secrets, and goes on from there when it was interrupted.
+It only reads: cloudtrail:LookupEvents, and account:ListRegions for --region
+all; --policy prints that as an IAM policy. It makes one request a second in
+each Region, of the two that the account has, keeps what it read in a cache that
+holds no secrets, and goes on from there when it was interrupted.
 
 Exit status: 0 no compromise, 3 at least one compromise (suppressed findings do
 not count), 2 usage, 1 no answer from AWS or none that could be read.`,
 		Example: `  trailverdict investigate                              # the last 24 hours
   trailverdict investigate --access-key ASIAQEXAMPLE00000001 --since 7d
   trailverdict investigate --principal orders-api --region eu-west-1
-  trailverdict investigate --error "ExpiredToken: The provided token has expired"
+  trailverdict investigate --error "ExpiredToken: The provided token has …"
   pbpaste | trailverdict investigate --error - --environment eks`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.investigate(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.asked = cmd.Flags().Changed("error")
+			return p.investigate(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
-	f.Var(&o.since, "since", "look back this long: 30m, 24h, 7d; at most 90d")
+	f.Var(&o.since, "since", "look back to TIME, or this long: 30m, 24h, 7d; at most 90d")
 	f.StringVar(&o.key, "access-key", "", "ask about the access key `ID`")
 	f.StringVar(&o.principal, "principal", "", "ask about a role or user, by `NAME` or ARN (a role with a path by its ARN)")
 	f.StringVar(&o.message, "error", "", "explain the error `TEXT`, - for standard input")
 	o.environment.add(cmd, "environment", "with --error, where the credential is used")
-	f.StringSliceVar(&o.regions, "region", nil, "ask `REGION` besides the home Region; may be given several times; all for every one that is switched on (default: the configured one)")
+	f.StringSliceVar(&o.regions, "region", nil, "ask `REGION` besides the home Region, or all; may be given several times (default: the configured one)")
 	f.StringVar(&o.profile, "profile", "", "take the credentials of the profile `NAME`")
 	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
-	f.Var(&o.asOf, "as-of", "look at the time before TIME (default: now)")
+	f.Var(&o.asOf, "as-of", "look at the time before TIME, a day, a time, or how long ago (default: now)")
 	f.IntVar(&o.maxRequests, "max-requests", 300, "make at most `N` requests, one a second in each Region")
 	f.BoolVar(&o.noCache, "no-cache", false, "neither read nor keep what was read before")
 	f.StringVar(&o.cache, "cache", "", "keep what was read in `FOLDER` (default: trailverdict in the user's cache)")
@@ -98,37 +101,8 @@ not count), 2 usage, 1 no answer from AWS or none that could be read.`,
 	return cmd
 }
 
-// period is a flag that takes a length of time, in days too.
-type period struct{ time.Duration }
-
-func (p *period) Type() string { return "TIME" }
-
-func (p *period) String() string {
-	if h := p.Hours(); h >= 48 && h == float64(int(h/24)*24) {
-		return strconv.Itoa(int(h/24)) + "d"
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(p.Duration.String(), "0s"), "0m")
-}
-
 // longestPeriod is how far the event history goes back.
 const longestPeriod = 90 * 24 * time.Hour
-
-func (p *period) Set(s string) error {
-	bad := errors.New("must be a time such as 30m, 24h or 7d, at most 90d")
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.Atoi(days)
-		if err != nil || n > 90 {
-			return bad
-		}
-		s = strconv.Itoa(24*n) + "h"
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < time.Second || d > longestPeriod {
-		return bad
-	}
-	p.Duration = d
-	return nil
-}
 
 var (
 	accessKeyID   = regexp.MustCompile(`^A[KS]IA[A-Z0-9]{12,124}$`)
@@ -136,8 +110,16 @@ var (
 	principalName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 )
 
-func (o investigateOptions) check() error {
+// period is the time to look at.
+func (o investigateOptions) period(now time.Time) (from, to time.Time) {
+	to = o.asOf.or(now)
+	return o.since.before(to), to
+}
+
+func (o investigateOptions) check(now time.Time) error {
 	switch {
+	case o.asked && strings.TrimSpace(o.message) == "":
+		return errors.New("--error is empty: give the text of the error, or - to read it")
 	case o.key != "" && o.principal != "":
 		return errors.New("--access-key and --principal are two questions; ask one")
 	case o.message != "" && o.principal != "":
@@ -154,6 +136,12 @@ func (o investigateOptions) check() error {
 	case o.noCache && o.cache != "":
 		return errors.New("--no-cache and --cache contradict each other")
 	}
+	switch from, to := o.period(now); {
+	case !from.Before(to):
+		return errors.New("--since must lie before --as-of, and before now")
+	case to.Sub(from) > longestPeriod:
+		return errors.New("--since: the event history goes back 90 days")
+	}
 	for _, r := range o.regions {
 		if r != history.All && !regionName.MatchString(r) {
 			return fmt.Errorf("--region %q: expected a Region such as eu-west-1, or all", r)
@@ -166,7 +154,8 @@ func (p *program) investigate(ctx context.Context, o investigateOptions) error {
 	if o.policy {
 		return policy.Permit(p.stdout, "TrailverdictInvestigate", investigate.Permissions())
 	}
-	if err := o.check(); err != nil {
+	now := time.Now()
+	if err := o.check(now); err != nil {
 		return usageError{err}
 	}
 	if o.message != "" {
@@ -177,7 +166,7 @@ func (p *program) investigate(ctx context.Context, o investigateOptions) error {
 			fmt.Fprintf(p.stdout, "\n%s\n\n", strings.Repeat("─", 80))
 		}
 	}
-	return p.lookInto(ctx, o)
+	return p.lookInto(ctx, o, now)
 }
 
 // longestMessage bounds what is read of an error's text.
@@ -207,7 +196,7 @@ func (p *program) explain(o investigateOptions) error {
 var errKept = errors.New("interrupted; what was read is kept, and the same command goes on from there")
 
 // lookInto asks the account.
-func (p *program) lookInto(ctx context.Context, o investigateOptions) error {
+func (p *program) lookInto(ctx context.Context, o investigateOptions, now time.Time) error {
 	c, err := loadConfig(o.config)
 	if err != nil {
 		return err
@@ -222,7 +211,7 @@ func (p *program) lookInto(ctx context.Context, o investigateOptions) error {
 		spinner.finish()
 		return err
 	}
-	r := o.request(account)
+	r := o.request(account, now)
 	r.Settings = c.Settings
 	result, err := investigate.Run(ctx, r, account, cache, func(now investigate.Progress) {
 		// A line that is wider than a terminal cannot be wiped away.
@@ -263,15 +252,11 @@ func verdictOf(r investigate.Result) error {
 }
 
 // request is what to ask an account.
-func (o investigateOptions) request(a *history.Account) investigate.Request {
-	now := time.Now()
-	to := o.asOf.Time
-	if to.IsZero() {
-		to = now
-	}
+func (o investigateOptions) request(a *history.Account, now time.Time) investigate.Request {
+	from, to := o.period(now)
 	r := investigate.Request{
 		Account: a.ID, Partition: a.Partition, Home: a.Home, Regions: a.Regions,
-		Key: o.key, From: to.Add(-o.since.Duration), To: to, Now: now, MaxRequests: o.maxRequests,
+		Key: o.key, From: from, To: to, Now: now, MaxRequests: o.maxRequests,
 	}
 	if o.principal != "" {
 		r.Principal = principalOf(o.principal, a)

@@ -15,7 +15,7 @@ import (
 
 // print writes the findings that are to be shown, and counts all of them.
 func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
-	s := shower{program: p, write: p.writer(w, o), w: w, o: o}
+	s := shower{program: p, write: p.writer(w, d, o), w: w, o: o}
 	for history, err := range d.findings.Histories() {
 		if err != nil {
 			return fmt.Errorf("read findings: %w", err)
@@ -88,7 +88,7 @@ func (s *shower) endBatches() error {
 }
 
 // writer is how one finding is written in the format asked for.
-func (p *program) writer(w io.Writer, o replayOptions) func(incident.Finding, incident.Suppression) error {
+func (p *program) writer(w io.Writer, d *decision, o replayOptions) func(incident.Finding, incident.Suppression) error {
 	switch o.format.value {
 	case "json":
 		return func(f incident.Finding, _ incident.Suppression) error { return render.JSON(w, f) }
@@ -96,8 +96,12 @@ func (p *program) writer(w io.Writer, o replayOptions) func(incident.Finding, in
 		return func(f incident.Finding, _ incident.Suppression) error { return render.OCSF(w, f, version()) }
 	}
 	color := o.output == "" && p.colors(p.stdout)
+	asOf := time.Time{} // a recording's end is no time to tell others relative to
+	if o.asOf.isSet() {
+		asOf = d.asOf
+	}
 	return func(f incident.Finding, s incident.Suppression) error {
-		t := render.TextOptions{Color: color, Verbose: o.verbose, AsOf: o.asOf.Time}
+		t := render.TextOptions{Color: color, Verbose: o.verbose, AsOf: asOf}
 		if s.Reason != "" {
 			t.Suppression = &s
 		}

@@ -28,7 +28,7 @@ type replayOptions struct {
 	output      string
 	config      string
 	minSeverity severity
-	asOf        instant
+	asOf        moment
 	revisions   bool
 	workers     int
 	compare     string
@@ -89,8 +89,8 @@ Exit status: 0 no compromise, 3 at least one compromise (whatever --min-severity
 hides; suppressed findings do not count), 2 usage, a missing path or a bad
 configuration, 1 nothing could be read, or reading or writing failed.`,
 		Example: `  trailverdict replay AWSLogs/111122223333/CloudTrail/
-  trailverdict replay --format json --min-severity medium events.ndjson | jq .summary
-  aws cloudtrail lookup-events --output json | trailverdict replay - failures.ndjson`,
+  trailverdict replay --format json --min-severity medium logs/ | jq .summary
+  aws cloudtrail lookup-events --output json | trailverdict replay -`,
 		Args: somePaths,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.replay(cmd.Context(), o, args) },
 	}
@@ -99,7 +99,7 @@ configuration, 1 nothing could be read, or reading or writing failed.`,
 	f.StringVarP(&o.output, "output", "o", "", "write findings to `FILE` instead of standard output")
 	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
 	f.Var(&o.minSeverity, "min-severity", "hide findings below LEVEL: informational, low, medium, high, critical")
-	f.Var(&o.asOf, "as-of", "decide as of TIME (default: the last event's time)")
+	f.Var(&o.asOf, "as-of", "decide as of TIME, a day, a time, or how long ago (default: the last event's)")
 	f.BoolVar(&o.revisions, "revisions", false, "print every conclusion that an incident went through, not only the final one")
 	f.StringVar(&o.compare, "compare", "", "print what another configuration, in `FILE`, would have alerted otherwise")
 	f.Var(&o.sweep, "sweep", "print how many alerts a threshold gives, as in threshold=0.5..0.9/0.1 or spike_floor=3,5,8")
@@ -208,7 +208,7 @@ func (p *program) decide(ctx context.Context, inputs sources, c config.Config, o
 		return decision{}, err
 	}
 	defer r.Close()
-	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
+	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.before(time.Now())), settings: c.Settings}
 	found, err := r.Decide(ctx, d.asOf, o.order(), o.workers, c.Settings)
 	if err != nil {
 		return decision{}, err

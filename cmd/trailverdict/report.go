@@ -23,8 +23,9 @@ type reportOptions struct {
 	format *choice
 	output string
 	config string
-	asOf   instant
+	asOf   moment
 	since  string
+	selection
 }
 
 func (p *program) reportCommand() *cobra.Command {
@@ -57,7 +58,8 @@ or a bad configuration, 1 nothing could be read, or reading or writing failed.`,
 	o.format.add(cmd, "format", "how to print the report")
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE` instead of standard output")
 	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
-	f.Var(&o.asOf, "as-of", "report as of TIME (default: the last event's time)")
+	f.Var(&o.asOf, "as-of", "report as of TIME, a day, a time, or how long ago (default: the last event's)")
+	o.selection.add(f)
 	f.StringVar(&o.since, "since-report", "", "say what changed since the report in `FILE`, which is JSON")
 	return cmd
 }
@@ -72,7 +74,7 @@ func (p *program) report(ctx context.Context, o reportOptions, paths []string) e
 	if err != nil {
 		return err
 	}
-	inputs, err := p.sources(ctx, paths, replayOptions{})
+	inputs, err := p.sources(ctx, paths, replayOptions{selection: o.selection})
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (p *program) reportOn(ctx context.Context, out io.Writer, inputs sources, c
 		return decision{}, err
 	}
 	defer recording.Close()
-	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.Time), settings: c.Settings}
+	d := decision{summary: summary, asOf: summary.AsOf(o.asOf.before(time.Now())), settings: c.Settings}
 	r, err := recording.Report(ctx, d.asOf, workers, c.Settings)
 	if err != nil {
 		return d, err

@@ -28,28 +28,26 @@ const minute = "2006-01-02 15:04 MST"
 // routesOptions are the flags of the commands about routes.
 type routesOptions struct {
 	config string
-	at     instant
+	asOf   moment
 }
 
 func (o *routesOptions) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.config, "config", "c", "", "read the configuration from `FILE`")
-	f.Var(&o.at, "at", "decide as at TIME (default: now)")
+	f.Var(&o.asOf, "as-of", "decide as of TIME, a day, a time, or how long ago (default: now)")
+	f.Var(&o.asOf, "at", "as --as-of") // as it was called before
+	_ = f.MarkHidden("at")             // it fails for names of no flag alone
 }
 
 // now is the time to decide at.
-func (o *routesOptions) now() time.Time {
-	if o.at.IsZero() {
-		return time.Now().UTC()
-	}
-	return o.at.Time
-}
+func (o *routesOptions) now() time.Time { return o.asOf.or(time.Now().UTC()) }
 
 func (p *program) routesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "routes",
 		Short: "Show who hears of what, or test who hears of a finding, and why",
 		Args:  cobra.NoArgs,
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(p.routesShowCommand(), p.routesTestCommand())
 	return cmd
@@ -58,12 +56,12 @@ func (p *program) routesCommand() *cobra.Command {
 func (p *program) routesShowCommand() *cobra.Command {
 	var o routesOptions
 	cmd := &cobra.Command{
-		Use:   "show --config FILE",
-		Short: "Show the routes, owners and suppressions, and what is wrong with them",
+		Use:   "show --config FILE [flags]",
+		Short: "Show routes, owners and suppressions, and what is wrong with them",
 		Long: `Show prints each route with what it takes and when it tells, the owners, the
-suppressions with how long they hold, and the change windows. It names routes that nothing reaches,
-verdicts that nobody hears of, and what SNS would refuse, with file, line and
-column.
+suppressions with how long they hold, and the change windows. It names routes
+that nothing reaches, verdicts that nobody hears of, and what SNS would refuse,
+with file, line and column.
 
 Exit status: 0 the configuration can be deployed, 2 it cannot, or usage.`,
 		Example: "  trailverdict routes show --config trailverdict.yaml",
@@ -83,7 +81,7 @@ Exit status: 0 the configuration can be deployed, 2 it cannot, or usage.`,
 func (p *program) routesTestCommand() *cobra.Command {
 	var o routesOptions
 	cmd := &cobra.Command{
-		Use:   "test --config FILE FINDING…",
+		Use:   "test --config FILE [flags] FINDING…",
 		Short: "Say who would hear of a finding, when, and why",
 		Long: `Test takes findings as replay --format json prints them, from files or - for
 standard input, and says for each route whether it hears of the finding, when,
@@ -92,8 +90,9 @@ and why, as if the incident were new at the time given.
 Exit status: 0 somebody hears of every finding, 3 of at least one nobody does,
 also where that is wanted, 2 usage or a bad configuration, 1 no finding could
 be read.`,
-		Example: `  trailverdict replay --format json logs/ | trailverdict routes test -c trailverdict.yaml -
-  trailverdict routes test -c trailverdict.yaml --at 2026-03-07T03:00:00Z finding.json`,
+		Example: `  trailverdict replay --format json logs/ > findings.ndjson
+  trailverdict routes test -c tv.yaml findings.ndjson
+  trailverdict routes test -c tv.yaml --as-of 2026-03-07T03:00:00Z findings.ndjson`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("routes test needs a file of findings, or - for standard input")

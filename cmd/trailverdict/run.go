@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -24,8 +25,8 @@ func run(ctx context.Context, getenv func(string) string, stdin io.Reader, stdou
 	p := &program{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := p.command()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	return p.exit(ctx, err)
+	called, err := root.ExecuteContextC(ctx)
+	return p.exit(ctx, called.CommandPath(), err)
 }
 
 // program is what the commands share.
@@ -46,7 +47,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-func (p *program) exit(ctx context.Context, err error) int {
+func (p *program) exit(ctx context.Context, command string, err error) int {
 	var usage usageError
 	switch {
 	case err == nil:
@@ -61,7 +62,7 @@ func (p *program) exit(ctx context.Context, err error) int {
 		return exitFailure
 	case !p.started:
 		p.complain(err.Error())
-		fmt.Fprintln(p.stderr, "Run 'trailverdict --help' for usage.")
+		fmt.Fprintf(p.stderr, "Run '%s --help' for usage.\n", command)
 		return exitUsage
 	case errors.As(err, &usage):
 		p.complain(err.Error())
@@ -84,9 +85,9 @@ a planned change, or inconclusive, with the evidence for and against.
 On recorded events it needs no AWS account and sends nothing anywhere.
 Investigate, doctor, canary, and replay of s3:// ask an account, with the
 credentials that the AWS CLI would take; only canary sends an event there.`,
-		Example: `  trailverdict demo                          # see it decide about recorded stories
-  trailverdict investigate                   # ask an account about the last 24 hours
-  trailverdict replay logs/                  # a folder of CloudTrail log files
+		Example: `  trailverdict demo               # see it decide about recorded stories
+  trailverdict investigate        # ask an account about the last 24 hours
+  trailverdict replay logs/       # a folder of CloudTrail log files
   aws cloudtrail lookup-events | trailverdict replay -`,
 		Version:           version(),
 		SilenceErrors:     true,
@@ -97,12 +98,35 @@ credentials that the AWS CLI would take; only canary sends an event there.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetVersionTemplate("trailverdict {{.Version}}\n")
-	root.AddCommand(
-		p.replayCommand(), p.reportCommand(), p.checksCommand(), p.demoCommand(), p.configCommand(), p.schemaCommand(), p.routesCommand(),
-		p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.investigateCommand(), p.versionCommand(),
-	)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.Flags().Bool("version", false, "print the version") // without -v, which is --verbose elsewhere
+	p.addGroup(root, "Tell what happened:", p.demoCommand(), p.investigateCommand(), p.replayCommand(), p.reportCommand(), p.checksCommand())
+	p.addGroup(root, "Run the detector in an account:", p.costCommand(), p.doctorCommand(), p.canaryCommand(), p.configCommand(), p.routesCommand())
+	root.AddCommand(p.schemaCommand(), p.versionCommand())
+	completeShells(root)
 	return root
 }
+
+// addGroup adds commands that the help shows together.
+func (p *program) addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+		root.AddCommand(c)
+	}
+}
+
+// completeShells adds the command that completes others, and has it refuse shells
+// that it does not know.
+func completeShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil {
+		c.RunE, c.Short = showHelp, "Print what completes commands in bash, fish, powershell or zsh"
+	}
+}
+
+// showHelp is what a command does that is but a name for others.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // terminal reports whether w is one that shows colours and moving bars.
 func (p *program) terminal(w io.Writer) bool {

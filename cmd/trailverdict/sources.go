@@ -25,38 +25,19 @@ type sources struct {
 
 // selection is which log files of buckets are wanted.
 type selection struct {
-	since, until      day
+	since, until      moment
 	accounts, regions []string
 }
 
 func (s *selection) add(f *pflag.FlagSet) {
-	f.Var(&s.since, "since", "read log files of s3:// from `DAY` on")
-	f.Var(&s.until, "until", "read log files of s3:// up to `DAY`, and the next, as events may be late")
+	f.Var(&s.since, "since", "read log files of s3:// from the day of TIME on, or of so long ago")
+	f.Var(&s.until, "until", "read log files of s3:// up to the day of TIME, and the next, as events may be late")
 	f.StringSliceVar(&s.accounts, "account", nil, "read log files of s3:// of these `ACCOUNTS` alone")
 	f.StringSliceVar(&s.regions, "region", nil, "read log files of s3:// of these `REGIONS` alone")
 }
 
 func (s selection) empty() bool {
-	return s.since.IsZero() && s.until.IsZero() && len(s.accounts)+len(s.regions) == 0
-}
-
-// day is a flag that takes a day, in UTC. It is zero until it is set.
-type day struct{ time.Time }
-
-func (d *day) Type() string { return "DAY" }
-
-func (d *day) String() string {
-	if d.IsZero() {
-		return ""
-	}
-	return d.Format(time.DateOnly)
-}
-
-func (d *day) Set(text string) (err error) {
-	if d.Time, err = time.Parse(time.DateOnly, text); err != nil {
-		return errors.New("must be a day such as 2026-03-01")
-	}
-	return nil
+	return !s.since.isSet() && !s.until.isSet() && len(s.accounts)+len(s.regions) == 0
 }
 
 // sources finds what paths stand for. A bucket is listed while it is read.
@@ -87,12 +68,21 @@ func (p *program) sources(ctx context.Context, paths []string, o replayOptions) 
 	return sources{concat(lists), -1}, nil
 }
 
+// of is what is wanted of a bucket. Files lie under days, so that times are those
+// of their days. That of until is included.
+func (s selection) of(now time.Time) trailbucket.Selection {
+	const day = 24 * time.Hour
+	end := s.until.or(now)
+	wanted := trailbucket.Selection{Since: s.since.before(end).Truncate(day), Accounts: s.accounts, Regions: s.regions}
+	if s.until.isSet() {
+		wanted.Until = end.Truncate(day).Add(day)
+	}
+	return wanted
+}
+
 // objects are the inputs of a bucket.
 func objects(ctx context.Context, b *trailbucket.Bucket, s selection) iter.Seq2[replay.Input, error] {
-	wanted := trailbucket.Selection{Since: s.since.Time, Until: s.until.Time, Accounts: s.accounts, Regions: s.regions}
-	if !wanted.Until.IsZero() {
-		wanted.Until = wanted.Until.AddDate(0, 0, 1) // the day included
-	}
+	wanted := s.of(time.Now())
 	return func(yield func(replay.Input, error) bool) {
 		for o, err := range b.Objects(ctx, wanted) {
 			name := b.Address(o)

@@ -160,7 +160,7 @@ func (p *program) sweep(ctx context.Context, w io.Writer, inputs sources, c conf
 		return decision{}, err
 	}
 	defer r.Close()
-	d := decision{summary: summary, settings: c.Settings, asOf: summary.AsOf(o.asOf.Time)}
+	d := decision{summary: summary, settings: c.Settings, asOf: summary.AsOf(o.asOf.before(time.Now()))}
 	out, err := d.steps(ctx, r, o)
 	if err != nil {
 		return decision{}, err

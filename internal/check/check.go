@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
@@ -89,17 +88,9 @@ func longSession(sig *incident.Signal, s incident.Settings, c *incident.Check) b
 		return false
 	}
 	c.Kind = incident.SessionDuration
-	c.Fact = fmt.Sprintf("sessions of role %s may last %s, and %s is the limit", sig.Target.Name, hours(sig.MaxSession), hours(s.Checks.MaxSession))
+	c.Fact = fmt.Sprintf("sessions of role %s may last %s, and %s is the limit", sig.Target.Name, incident.Span(sig.MaxSession), incident.Span(s.Checks.MaxSession))
 	c.Fix = fmt.Sprintf("aws iam update-role --role-name %s --max-session-duration %d; a job that needs longer renews its session, since a stolen one lasts as long", quoted(sig.Target.Name), int(s.Checks.MaxSession.Seconds()))
 	return true
-}
-
-// hours is a duration as people write it: 12h, 90m.
-func hours(d time.Duration) string {
-	if d%time.Hour == 0 {
-		return fmt.Sprintf("%dh", d/time.Hour)
-	}
-	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
 func openSubject(sig *incident.Signal, s incident.Settings, c *incident.Check) bool {

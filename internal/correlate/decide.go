@@ -48,7 +48,7 @@ func (v *view) clusters() []cluster {
 			n++
 		}
 		out[n].items = append(out[n].items, it)
-		out[n].last = later(out[n].last, it.last)
+		out[n].last = incident.Later(out[n].last, it.last)
 	}
 	return out
 }

@@ -234,7 +234,7 @@ func (v *view) blastRadius(cl cluster, verdict incident.Verdict) *incident.Blast
 			continue
 		}
 		r.LiveSessions++
-		r.Until = later(r.Until, is.ExpiresAt)
+		r.Until = incident.Later(r.Until, is.ExpiresAt)
 		who[sessionName(is)] = true
 		for _, u := range v.usesWith(is.AccessKeyID) {
 			services[u.Service] = u.Service != ""

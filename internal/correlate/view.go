@@ -73,7 +73,7 @@ func (v *view) add(rule Rule, fact string, signals ...*incident.Signal) *item {
 		if n == 0 || sig.Time.Before(it.first) {
 			it.first = sig.Time
 		}
-		it.last = later(it.last, sig.Time)
+		it.last = incident.Later(it.last, sig.Time)
 		it.count += max(1, sig.Count)
 	}
 	v.items = append(v.items, it)

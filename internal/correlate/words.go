@@ -162,18 +162,16 @@ func calls(n int) string {
 	return fmt.Sprintf("%d calls", n)
 }
 
-// span writes a duration as people say it.
+// span writes a length of time as exactly as a verdict needs it: to the minute
+// from an hour on, to the hour from two days on.
 func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60), " 0 s")
-	case d < 48*time.Hour:
-		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min")
+	switch d = d.Round(time.Second); {
+	case d >= 48*time.Hour:
+		d = d.Truncate(time.Hour)
+	case d >= time.Hour:
+		d = d.Truncate(time.Minute)
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%d days %d h", int(d.Hours())/24, int(d.Hours())%24), " 0 h")
+	return incident.Span(d)
 }
 
 const (

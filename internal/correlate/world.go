@@ -100,11 +100,11 @@ func newWorld(e Evidence, s incident.Settings) *world {
 			h := holding{who, u.AccessKeyID}
 			w.keyUses[h] = append(w.keyUses[h], u)
 		}
-		w.last = later(w.last, u.Last)
+		w.last = incident.Later(w.last, u.Last)
 	}
 	attached := w.attachments()
 	for _, sig := range w.signals {
-		w.last = later(w.last, sig.Time)
+		w.last = incident.Later(w.last, sig.Time)
 		w.index(sig)
 		for _, p := range w.about(sig, attached) {
 			s := w.subject(p)
@@ -323,11 +323,4 @@ func sortedStrings(list []string) []string {
 	out := slices.Clone(list)
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

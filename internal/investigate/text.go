@@ -308,7 +308,7 @@ func (t *writer) did(k *Key, line func(title, text string)) {
 	}
 	for _, c := range k.Calls {
 		count, failed = count+c.Count, failed+c.Failed()
-		first, last = earlier(first, c.First), later(last, c.Last)
+		first, last = incident.Earlier(first, c.First), incident.Later(last, c.Last)
 	}
 	for _, c := range show {
 		parts = append(parts, c.words())

@@ -290,26 +290,12 @@ func (f *forest) tally(k *Key) {
 		if c.Error != "" {
 			t.Errors[c.Error]++
 		}
-		t.First, t.Last = earlier(t.First, c.Time), later(t.Last, c.Time)
+		t.First, t.Last = incident.Earlier(t.First, c.Time), incident.Later(t.Last, c.Time)
 	}
 	for _, op := range sorted(found) {
 		k.Calls = append(k.Calls, *found[op])
 	}
 	slices.SortStableFunc(k.Calls, func(a, b Tally) int { return b.Count - a.Count })
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // who names an actor as people do.

@@ -218,7 +218,7 @@ func (t *text) known(f incident.Finding) {
 }
 
 func rhythm(i incident.Interval) string {
-	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, Span(i.Period), Span(i.Jitter))
+	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, incident.Span(i.Period), incident.Span(i.Jitter))
 	if !i.NextExpected.IsZero() {
 		s += ", next expected at " + i.NextExpected.UTC().Format(clock)
 	}
@@ -249,18 +249,6 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-// Span writes a duration without the zeros of time.Duration: 1h, 6h27m.
-func Span(d time.Duration) string {
-	s := d.Round(time.Second).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 func (t *text) list(title string, items []string) {

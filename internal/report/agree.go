@@ -42,7 +42,7 @@ func refreshBugOf(f incident.Finding) incident.Anomaly {
 		NextExpected: f.Interval.NextExpected,
 		Confidence:   f.Confidence,
 		Times:        []time.Time{f.FirstSeen, f.LastSeen},
-		Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times", about(f.Interval.Period, f.Interval.Jitter), span(f.Interval.Jitter), f.Interval.Occurrences),
+		Summary:      fmt.Sprintf("Failures recur every %s (± %s), %d times", about(f.Interval.Period, f.Interval.Jitter), incident.Span(f.Interval.Jitter), f.Interval.Occurrences),
 		Fix:          fix(lifetime),
 	}
 }

@@ -114,26 +114,19 @@ func (v *view) due(r interval.Rhythm) time.Time {
 	if r.Stopped(v.asOf) {
 		return r.After(r.Phase)
 	}
-	return later(r.NextExpected, r.After(v.asOf))
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return incident.Later(r.NextExpected, r.After(v.asOf))
 }
 
 func (v *view) recurs(r interval.Rhythm) string {
-	s := fmt.Sprintf("Failures recur every %s (± %s), %d times from %s to %s", about(r.Period, r.Jitter), span(r.Jitter), r.Beats, stamp(r.Times[0]), stamp(r.Phase))
+	s := fmt.Sprintf("Failures recur every %s (± %s), %d times from %s to %s", about(r.Period, r.Jitter), incident.Span(r.Jitter), r.Beats, stamp(r.Times[0]), stamp(r.Phase))
 	if r.Stopped(v.asOf) {
 		s += " and no more since"
 	}
 	if l, ok := interval.LifetimeOf(r.Lifetime); ok {
-		return s + fmt.Sprintf(": as often as credentials that live %s run out (%s)", span(l.Duration), l.Name)
+		return s + fmt.Sprintf(": as often as credentials that live %s run out (%s)", incident.Span(l.Duration), l.Name)
 	}
 	if r.Lifetime > 0 {
-		return s + fmt.Sprintf(": as often as this principal's sessions of %s run out", span(r.Lifetime))
+		return s + fmt.Sprintf(": as often as this principal's sessions of %s run out", incident.Span(r.Lifetime))
 	}
 	return s
 }
@@ -146,7 +139,7 @@ func about(period, jitter time.Duration) string {
 			unit = u
 		}
 	}
-	return span(period.Round(unit))
+	return incident.Span(period.Round(unit))
 }
 
 // fix is what a period suggests to do.
@@ -231,16 +224,4 @@ func (v *view) during(sub *subject, r interval.Rhythm) []incident.Finding {
 		}
 	}
 	return out
-}
-
-// span writes a duration as people do: 6h27m, 45s.
-func span(d time.Duration) string {
-	s := d.Round(time.Second).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

@@ -35,7 +35,7 @@ func (v *view) spikes(sub *subject) {
 			Occurrences: s.Count,
 			Confidence:  interval.Confidence(s.Score),
 			Times:       times(in),
-			Summary:     fmt.Sprintf("%d failures within %s, where %s to be expected", s.Count, span(max(s.End.Sub(s.Start), time.Second)), expected(s.Expected)),
+			Summary:     fmt.Sprintf("%d failures within %s, where %s to be expected", s.Count, incident.Span(max(s.End.Sub(s.Start), time.Second)), expected(s.Expected)),
 			Fix:         "See the finding about these failures for who or what cut the credential off; without one, ask the owner what changed at that time.",
 		})
 	}

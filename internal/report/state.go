@@ -84,7 +84,7 @@ func (s State) Last() time.Time {
 	var last time.Time
 	for _, list := range append([][]interval.Beat{s.Failed.Beats, s.Other.Beats}, beatsOf(s.Renewed)...) {
 		if n := len(list); n > 0 {
-			last = later(last, list[n-1].End)
+			last = incident.Later(last, list[n-1].End)
 		}
 	}
 	return last
@@ -256,15 +256,15 @@ type Sight struct {
 
 // Last is when anything was seen.
 func (s *Sight) Last() time.Time {
-	last := later(later(s.Failures, s.Issuances), s.IAM)
+	last := incident.Later(incident.Later(s.Failures, s.Issuances), s.IAM)
 	for _, t := range s.Regions {
-		last = later(last, t)
+		last = incident.Later(last, t)
 	}
 	return last
 }
 
 func (s *Sight) join(o *Sight) {
-	s.Failures, s.Issuances, s.IAM = later(s.Failures, o.Failures), later(s.Issuances, o.Issuances), later(s.IAM, o.IAM)
+	s.Failures, s.Issuances, s.IAM = incident.Later(s.Failures, o.Failures), incident.Later(s.Issuances, o.Issuances), incident.Later(s.IAM, o.IAM)
 	for region, t := range o.Regions {
 		s.region(region, t)
 	}
@@ -278,7 +278,7 @@ func (s *Sight) region(name string, t time.Time) {
 		s.Regions = map[string]time.Time{}
 	}
 	if _, known := s.Regions[name]; name != "" && (known || len(s.Regions) < maxRegions) {
-		s.Regions[name] = later(s.Regions[name], t)
+		s.Regions[name] = incident.Later(s.Regions[name], t)
 	}
 }
 
@@ -365,13 +365,13 @@ func (b *Book) Fold(signals []incident.Signal, g *lineage.Graph, until time.Time
 func (b *Book) See(s *incident.Signal) {
 	sight := b.sight(s.Account)
 	if s.Kind == incident.CredentialFailed && s.Feed != incident.FromTrail {
-		sight.Failures = later(sight.Failures, s.Time)
+		sight.Failures = incident.Later(sight.Failures, s.Time)
 	}
 	if s.Kind == incident.SessionIssued {
-		sight.Issuances = later(sight.Issuances, s.Time)
+		sight.Issuances = incident.Later(sight.Issuances, s.Time)
 	}
 	if strings.HasPrefix(s.Operation, "iam:") {
-		sight.IAM = later(sight.IAM, s.Time)
+		sight.IAM = incident.Later(sight.IAM, s.Time)
 	}
 	sight.region(s.Region, s.Time)
 }
@@ -459,7 +459,7 @@ func (b *Book) Rename(key string, owner incident.Principal) {
 func (b *Book) Use(u incident.Use) {
 	sight := b.sight(u.Account)
 	if u.Service == "iam.amazonaws.com" {
-		sight.IAM = later(sight.IAM, u.Last)
+		sight.IAM = incident.Later(sight.IAM, u.Last)
 	}
 	sight.region(u.Region, u.Last)
 }

@@ -121,7 +121,7 @@ func (r *Reporter) gather(ctx context.Context, home string, p Period, out *Outco
 	}
 	since := p.From()
 	if b.until.Before(since) {
-		since = later(b.until, p.End.Add(-max(r.Limits.History, p.Span.length())))
+		since = incident.Later(b.until, p.End.Add(-max(r.Limits.History, p.Span.length())))
 	}
 	g := r.gathering(b.book, home, p)
 	if err := g.read(ctx, since); err != nil {
@@ -148,13 +148,6 @@ func (r *Reporter) gather(ctx context.Context, home string, p Period, out *Outco
 	}
 	in.Book, in.Failures, in.Checks, in.Capped = b.book, g.failures, g.checks, g.capped
 	return in, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // one makes the report of an account.

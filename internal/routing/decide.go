@@ -68,12 +68,12 @@ func (r Route) tell(q Question) Decision {
 	at := q.Now
 	if r.After > 0 && q.Told.IsZero() {
 		if q.Over || q.Finding.Status == incident.Resolved {
-			return Decision{Act: Rest, Why: fmt.Sprintf("it was over within %s", span(r.After))}
+			return Decision{Act: Rest, Why: fmt.Sprintf("it was over within %s", incident.Span(r.After))}
 		}
 		if at = from(q.Opened, q.Now).Add(r.After); at.After(q.Now) {
-			d.Why = fmt.Sprintf("unless it is over %s after it was first told", span(r.After))
+			d.Why = fmt.Sprintf("unless it is over %s after it was first told", incident.Span(r.After))
 		} else {
-			at, d.Why = q.Now, fmt.Sprintf("not over %s after it was first told", span(r.After))
+			at, d.Why = q.Now, fmt.Sprintf("not over %s after it was first told", incident.Span(r.After))
 		}
 	}
 	if q.Finding.Severity < r.Urgent {
@@ -97,9 +97,9 @@ func (r Route) remind(q Question) Decision {
 	}
 	at := q.Told.Add(r.Repeat)
 	if q.Finding.Severity < r.Urgent {
-		at = r.awake(later(at, q.Now))
+		at = r.awake(incident.Later(at, q.Now))
 	}
-	why := fmt.Sprintf("it was told %s ago, and the incident is not over", span(q.Now.Sub(q.Told)))
+	why := fmt.Sprintf("it was told %s ago, and the incident is not over", incident.Span(q.Now.Sub(q.Told)))
 	if at.After(q.Now) {
 		return Decision{Act: Rest, Next: at, Why: "it knows"}
 	}
@@ -111,30 +111,4 @@ func from(t, otherwise time.Time) time.Time {
 		return otherwise
 	}
 	return t
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// span is a duration as it stands in the configuration.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	s := ""
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
-		if n := d / u.unit; n > 0 {
-			s += fmt.Sprintf("%d%s", n, u.name)
-			d -= n * u.unit
-		}
-	}
-	if s == "" {
-		return "0s"
-	}
-	return s
 }

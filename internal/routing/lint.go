@@ -54,7 +54,7 @@ func (r Rules) lintRoute(n int, route Route) []Issue {
 		}
 	}
 	if route.Repeat > 0 && route.Type == Email && route.Repeat < time.Hour {
-		note(".repeat", "mails every %s are mails that nobody reads", span(route.Repeat))
+		note(".repeat", "mails every %s are mails that nobody reads", incident.Span(route.Repeat))
 	}
 	if route.Urgent > incident.Critical || len(route.Quiet) == 0 {
 		return list

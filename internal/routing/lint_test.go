@@ -54,7 +54,7 @@ func TestLint(t *testing.T) {
 			routing.Rules{Routes: []routing.Route{all, {Name: "a", Quiet: []routing.Hours{{Until: 12 * time.Hour}, {From: 12 * time.Hour, Until: 24 * time.Hour}}, Urgent: incident.High}}},
 			"! routes[1].quiet_hours: route a: its quiet hours never end",
 		},
-		"mails every few minutes": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Type: routing.Email, Repeat: 5 * time.Minute}}}, "routes[1].repeat: route a: mails every 5m are mails that nobody reads"},
+		"mails every few minutes": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Type: routing.Email, Repeat: 5 * time.Minute}}}, "routes[1].repeat: route a: mails every 5 min are mails that nobody reads"},
 		"a change window that is over": {
 			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "move", Start: noon().Add(-time.Hour), End: noon()}}},
 			"change_windows[0].end: the change window \"move\" ended on 2026-03-04T12:00:00Z",

@@ -12,7 +12,7 @@ import (
 func (r Route) Timing() string {
 	when := "at once"
 	if r.After > 0 {
-		when = fmt.Sprintf("if it is not over %s after the first word", span(r.After))
+		when = fmt.Sprintf("if it is not over %s after the first word", incident.Span(r.After))
 	}
 	parts := []string{when}
 	if len(r.Quiet) > 0 {
@@ -23,7 +23,7 @@ func (r Route) Timing() string {
 		parts = append(parts, fmt.Sprintf("below %s, not %s", r.Urgent, strings.Join(hours, " and ")))
 	}
 	if r.Repeat > 0 {
-		parts = append(parts, fmt.Sprintf("again every %s until it is over", span(r.Repeat)))
+		parts = append(parts, fmt.Sprintf("again every %s until it is over", incident.Span(r.Repeat)))
 	}
 	return strings.Join(parts, "; ")
 }

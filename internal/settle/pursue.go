@@ -142,7 +142,7 @@ func keysOf(f *incident.Finding, kept []incident.Signal) []string {
 	}
 	for n := range kept {
 		if k := keyIn(&kept[n]); k != "" {
-			last[k] = later(last[k], kept[n].Time)
+			last[k] = incident.Later(last[k], kept[n].Time)
 		}
 	}
 	var keys []string

@@ -124,10 +124,10 @@ func (r *run) compareNames(ctx context.Context, s *sweep, names []string) error 
 	var errs []error
 	behind := r.now
 	for _, name := range names {
-		to, err := r.compareName(ctx, name, later(s.Names[name], s.From))
+		to, err := r.compareName(ctx, name, incident.Later(s.Names[name], s.From))
 		errs = append(errs, err)
 		s.Names[name] = to
-		behind = earlier(behind, to)
+		behind = incident.Earlier(behind, to)
 	}
 	s.From = behind
 	maps.DeleteFunc(s.Names, func(_ string, t time.Time) bool { return !t.After(s.From) })
@@ -143,7 +143,7 @@ func (r *run) compareName(ctx context.Context, name string, from time.Time) (tim
 		complete, ok, err := r.compare(ctx, Question{Attribute: EventName, Value: name, From: from, To: to})
 		switch {
 		case err != nil || !ok:
-			return earlier(from, settled), err
+			return incident.Earlier(from, settled), err
 		case !complete && to.Sub(from) > finest:
 			to = from.Add(to.Sub(from) / 2)
 		case to.Equal(r.now):
@@ -207,7 +207,7 @@ func (r *run) kept(ctx context.Context, node string, signals []incident.Signal) 
 	q := store.Query{Node: node, Since: earliest(signals), Now: r.now}
 	last := signals[0].Time
 	for _, s := range signals {
-		last = later(last, s.Time)
+		last = incident.Later(last, s.Time)
 	}
 	kept := map[string]bool{}
 	for range maxPages {
@@ -224,11 +224,4 @@ func (r *run) kept(ctx context.Context, node string, signals []incident.Signal) 
 		}
 	}
 	return kept, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

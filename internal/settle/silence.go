@@ -45,7 +45,7 @@ func (r *run) renewals(ctx context.Context, group []incident.Signal) error {
 	}
 	since := lapsed[0].IssuedAt
 	for _, is := range lapsed {
-		since = earlier(since, is.IssuedAt.Add(-max(historyLifetimes*lifetime(is), leastHistory)))
+		since = incident.Earlier(since, is.IssuedAt.Add(-max(historyLifetimes*lifetime(is), leastHistory)))
 	}
 	all, whole, err := r.sessions(ctx, who, since)
 	if err != nil {
@@ -136,14 +136,7 @@ func lifetime(is *lineage.Issuance) time.Duration {
 func earliest(group []incident.Signal) time.Time {
 	first := group[0].Time
 	for _, s := range group {
-		first = earlier(first, s.Time)
+		first = incident.Earlier(first, s.Time)
 	}
 	return first
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

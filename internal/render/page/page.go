@@ -248,7 +248,7 @@ func oddityOf(a incident.Anomaly, to time.Time, fresh bool) oddity {
 	}
 	add("Occurrences", strconv.Itoa(a.Occurrences))
 	if a.Lifetime > 0 {
-		add("Credential lifetime", render.Span(a.Lifetime))
+		add("Credential lifetime", incident.Span(a.Lifetime))
 	}
 	if !a.NextExpected.IsZero() {
 		add(render.DueWords(a, to), a.NextExpected.UTC().Format(clock)+" UTC")
@@ -264,7 +264,7 @@ func aboutPeriod(a incident.Anomaly) string {
 			unit = u
 		}
 	}
-	return render.Span(a.Period.Round(unit)) + " ± " + render.Span(a.Jitter)
+	return incident.Span(a.Period.Round(unit)) + " ± " + incident.Span(a.Jitter)
 }
 
 func plotsOf(a render.About, to time.Time) (*plots, error) {

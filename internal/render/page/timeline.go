@@ -108,13 +108,13 @@ func window(a render.About, to time.Time) (time.Time, time.Time) {
 		point = x.Times[n-1]
 	}
 	first, last := extent(a.Series, point)
-	last = latest(last, to)
-	from := latest(point.Add(-shownBefore*period), first.Add(-period/2))
+	last = incident.Later(last, to)
+	from := incident.Later(point.Add(-shownBefore*period), first.Add(-period/2))
 	until := point.Add(shownAfter * period)
 	if end := last.Add(period / 2); end.Before(until) {
 		until = end
 	}
-	return from.UTC(), latest(until, from.Add(time.Minute)).UTC()
+	return from.UTC(), incident.Later(until, from.Add(time.Minute)).UTC()
 }
 
 // extent is when a subject's first and last events and beats are.
@@ -122,25 +122,11 @@ func extent(s incident.Series, point time.Time) (first, last time.Time) {
 	first, last = point, point
 	for _, list := range [][]time.Time{s.Failures, s.Issuances, s.Beats} {
 		if n := len(list); n > 0 {
-			first = earliest(first, list[0])
-			last = latest(last, list[n-1])
+			first = incident.Earlier(first, list[0])
+			last = incident.Later(last, list[n-1])
 		}
 	}
 	return first, last
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // failureBars counts failures in bins across the window, in three colours.
@@ -266,7 +252,7 @@ func gapHistogram(a render.About, width, height int) (template.HTML, error) {
 		} else {
 			known.at = append(known.at, at)
 		}
-		label := render.Span(l.Duration)
+		label := incident.Span(l.Duration)
 		if at-last < 0.5 {
 			label = "" // it would be written over the one before
 		} else {
@@ -331,7 +317,7 @@ func commonest(gaps []float64) string {
 	}
 	sorted := slices.Clone(gaps)
 	slices.Sort(sorted)
-	return "; the usual one is " + render.Span(time.Duration(sorted[len(sorted)/2]*float64(time.Second)))
+	return "; the usual one is " + incident.Span(time.Duration(sorted[len(sorted)/2]*float64(time.Second)))
 }
 
 // weekMap shows at which hours of the week failures come.
