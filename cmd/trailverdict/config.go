@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailverdict/trailverdict/internal/config"
-	"github.com/trailverdict/trailverdict/internal/render"
 )
 
 func (p *program) configCommand() *cobra.Command {
@@ -51,18 +50,4 @@ complete and check the file while it is written.`,
 		},
 	})
 	return cmd
-}
-
-func (p *program) schemaCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of findings",
-		Long: `Schema prints the JSON Schema of a finding, as replay --format json prints it
-and as the findings topic and the event bus carry it.`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := p.stdout.Write(render.Schema())
-			return err
-		},
-	}
 }

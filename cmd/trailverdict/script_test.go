@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/trailverdict/trailverdict/internal/localaws"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 func TestMain(m *testing.M) {
@@ -171,7 +172,8 @@ func gzipFile(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// validJSON wants every line of a file, or of stdout, to be a JSON object.
+// validJSON wants every line of a file, or of stdout, to be a JSON object, and to
+// keep to the schema that it names, if it names one.
 func validJSON(ts *testscript.TestScript, _ bool, args []string) {
 	data := []byte(ts.ReadFile(args[0]))
 	if len(bytes.TrimSpace(data)) == 0 {
@@ -181,6 +183,9 @@ func validJSON(ts *testscript.TestScript, _ bool, args []string) {
 		var object map[string]any
 		if err := json.Unmarshal(line, &object); err != nil {
 			ts.Fatalf("not JSON: %v: %s", err, line)
+		}
+		if object["schema"] != nil {
+			ts.Check(schematest.Valid(line))
 		}
 	}
 }

@@ -23,8 +23,8 @@ const (
 // lower layers alone, and every package has its place here. A trailing slash
 // stands for the packages beneath a folder.
 var layers = [][]string{
-	{"internal/incident", "internal/jsonscan", "internal/cost", "internal/localaws", "internal/backoff", "internal/archive"},
-	{"internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
+	{"internal/incident", "internal/jsonscan", "internal/schema", "internal/cost", "internal/localaws", "internal/backoff", "internal/archive"},
+	{"internal/schema/schematest", "internal/lineage", "internal/interval", "internal/interval/streams", "internal/eventpattern", "internal/aws/ddb"},
 	{"internal/policy", "internal/logline", "internal/routing", "internal/localaws/account"},
 	{"internal/trail", "internal/correlate", "internal/check", "internal/render", "internal/config", "internal/telemetry"},
 	{"internal/store", "internal/rules", "internal/config/file", "internal/render/page", "internal/render/rendertest"},
@@ -37,14 +37,14 @@ var layers = [][]string{
 }
 
 // forTests are libraries that tests alone import.
-var forTests = []string{"internal/render/rendertest", "internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws", "internal/localaws/account"}
+var forTests = []string{"internal/schema/schematest", "internal/render/rendertest", "internal/store/storetest", "internal/notify/notifytest", "internal/interval/streams", "internal/localaws", "internal/localaws/account"}
 
 // pure packages turn values into values, which makes a verdict reproducible:
 // the same events, settings and time give the same bytes.
 var pure = []string{
 	"internal/incident", "internal/jsonscan", "internal/lineage", "internal/interval", "internal/policy",
 	"internal/logline", "internal/routing", "internal/trail", "internal/correlate", "internal/check", "internal/render", "internal/render/page", "internal/cost",
-	"internal/doctor", "internal/explain",
+	"internal/doctor", "internal/explain", "internal/schema",
 }
 
 // impure are the packages and calls that a pure package must not use.

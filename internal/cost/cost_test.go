@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 	"github.com/trailverdict/trailverdict/internal/telemetry"
 )
 
@@ -188,6 +189,11 @@ func TestLinesAddUp(t *testing.T) {
 	if math.Abs(sum-b.Monthly) > 1e-9 {
 		t.Errorf("the lines are %g together, the month %g", sum, b.Monthly)
 	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Lines(t, string(text))
 	for _, want := range []struct {
 		price    string
 		quantity float64

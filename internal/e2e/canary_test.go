@@ -11,6 +11,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/localaws/account"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 // canary: one that the schedule sends goes the whole way, and so does one that
@@ -77,6 +78,7 @@ func (f *factory) onlyTest(t *testing.T, a *account.Account, region string) {
 	if len(got) != 1 {
 		t.Fatalf("%s got %v, want one test alert", takesAll, got)
 	}
+	schematest.Lines(t, got[0].Body)
 	var alert struct {
 		Schema, Region string
 		SecondsToAlert *float64

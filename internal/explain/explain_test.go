@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trailverdict/trailverdict/internal/explain"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 // TestTopics holds that the texts that people have in front of them are told
@@ -139,6 +140,11 @@ func TestAnswersFitAScreen(t *testing.T) {
 			if err := explain.Text(&b, a, explain.TextOptions{}); err != nil {
 				t.Fatal(err)
 			}
+			var j bytes.Buffer
+			if err := explain.JSON(&j, a); err != nil {
+				t.Fatal(err)
+			}
+			schematest.Lines(t, j.String())
 			if n := strings.Count(b.String(), "\n"); n > 45 {
 				t.Errorf("%s in %s takes %d lines", a.Topic, env, n)
 			}
@@ -234,6 +240,7 @@ func TestSecretsStayOut(t *testing.T) {
 	if err := explain.JSON(&b, a); err != nil {
 		t.Fatal(err)
 	}
+	schematest.Lines(t, b.String()[strings.LastIndex(b.String(), "\n{")+1:])
 	if out := b.String(); strings.Contains(out, token[:20]) || strings.Contains(out, secret[:10]) || !strings.Contains(out, "holds a secret in clear") || !strings.Contains(out, "ASIAQEXAMPLE00000001") {
 		t.Errorf("topic %s, exposed %q:\n%s", a.Topic, a.Exposed, out)
 	}

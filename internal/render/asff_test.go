@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 func imported(t interface{ Fatal(...any) }, findings ...incident.Finding) (batches [][]map[string]any, leftOut int) {
@@ -108,7 +109,7 @@ func TestASFFRevisionsReplaceEachOther(t *testing.T) {
 // written as JSON Schemas from their documentation, whatever an attacker puts
 // where text may be chosen.
 func TestFormatsKeepTheirRules(t *testing.T) {
-	asffRules, ocsfRules, jsonRules := schema(t, "testdata/asff.schema.json"), schema(t, "testdata/ocsf.schema.json"), schema(t, "finding.schema.json")
+	asffRules, ocsfRules := schema(t, "testdata/asff.schema.json"), schema(t, "testdata/ocsf.schema.json")
 	holds := func(t interface{ Fatal(...any) }, f incident.Finding) {
 		var one bytes.Buffer
 		if err := OCSF(&one, f, "1.2.3"); err != nil {
@@ -121,7 +122,7 @@ func TestFormatsKeepTheirRules(t *testing.T) {
 		if err := JSON(&one, f); err != nil {
 			t.Fatal(err)
 		}
-		if err := jsonRules.check(one.Bytes()); err != nil {
+		if err := schematest.Valid(one.Bytes()); err != nil {
 			t.Fatal("json:", err)
 		}
 		one.Reset()
@@ -146,14 +147,14 @@ func TestFormatsKeepTheirRules(t *testing.T) {
 	})
 	t.Run("a broken one is seen", func(t *testing.T) {
 		for name, broken := range map[string]struct {
-			rules rules
+			check func([]byte) error
 			text  string
 		}{
-			"asff": {asffRules, `[{"SchemaVersion":"2018-10-08"}]`},
-			"ocsf": {ocsfRules, `{"class_uid":2004}`},
-			"json": {jsonRules, `{"schema":"trailverdict.finding/v1","verdict":"maybe"}`},
+			"asff": {asffRules.check, `[{"SchemaVersion":"2018-10-08"}]`},
+			"ocsf": {ocsfRules.check, `{"class_uid":2004}`},
+			"json": {schematest.Valid, `{"schema":"trailverdict.finding/v1","verdict":"maybe"}`},
 		} {
-			if broken.rules.check([]byte(broken.text)) == nil {
+			if broken.check([]byte(broken.text)) == nil {
 				t.Errorf("%s: %s passes", name, broken.text)
 			}
 		}

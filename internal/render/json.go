@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,12 +14,6 @@ import (
 // FindingSchema names the shape of a finding in JSON. It changes with the
 // shape.
 const FindingSchema = "trailverdict.finding/v1"
-
-//go:embed finding.schema.json
-var findingSchema []byte
-
-// Schema returns the JSON Schema of a finding as JSON writes it.
-func Schema() []byte { return bytes.Clone(findingSchema) }
 
 // JSON writes a finding as one line.
 func JSON(w io.Writer, f incident.Finding) error {

@@ -13,10 +13,12 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render/rendertest"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 func TestReportGolden(t *testing.T) {
 	for name, r := range map[string]incident.Report{"report": rendertest.Odd(), "report-quiet": {BlindSpots: []string{"No client reported a failure."}}} {
+		schematest.Lines(t, string(reported(t, ReportJSON, r)))
 		for suffix, write := range map[string]func(io.Writer, incident.Report) error{".json": ReportJSON, ".txt": ReportText} {
 			t.Run(name+suffix, func(t *testing.T) { golden(t, name+suffix, reported(t, write, r)) })
 		}

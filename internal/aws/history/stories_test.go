@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/investigate"
 	"github.com/trailverdict/trailverdict/internal/localaws"
 	"github.com/trailverdict/trailverdict/internal/scenario"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 	"github.com/trailverdict/trailverdict/internal/store"
 	"github.com/trailverdict/trailverdict/internal/trail"
 )
@@ -50,6 +52,11 @@ func TestStories(t *testing.T) {
 				Account: a.ID, Partition: a.Partition, Home: a.Home, Regions: a.Regions,
 				From: last.Add(-60 * 24 * time.Hour), To: last, Now: last, MaxRequests: 10_000,
 			}, a, nil)
+			var text strings.Builder
+			if err := investigate.JSON(&text, result); err != nil {
+				t.Fatal(err)
+			}
+			schematest.Lines(t, text.String())
 			if d := cmp.Diff(conclusions(decided(t, records, last)), conclusions(result.Findings)); d != "" || len(result.Unread) > 0 {
 				t.Errorf("unread %v; %s", result.Unread, d)
 			}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 // service is SNS as far as publishing goes: it keeps the rules of its
@@ -146,6 +147,23 @@ func TestWhatIsPublished(t *testing.T) {
 				t.Errorf("attributes differ (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestCanariesAskForNoAttention: a test alert has a schema of its own, and nothing
+// by which routes choose findings.
+func TestCanariesAskForNoAttention(t *testing.T) {
+	for _, c := range []incident.Canary{{ID: "c-1", Sent: at("10:00:00")}, {ID: "c-2", Account: "111122223333", Region: "eu-west-1", Sent: at("10:00:00")}} {
+		s := &service{}
+		if err := topics(s)["findings"].PublishCanary(context.Background(), c, at("10:00:02")); err != nil {
+			t.Fatal(err)
+		}
+		schematest.Lines(t, *s.got[0].Message)
+		for name := range s.got[0].MessageAttributes {
+			if name != "canary" && name != "account" {
+				t.Errorf("it has the attribute %s", name)
+			}
+		}
 	}
 }
 
