@@ -29,13 +29,17 @@ const (
 // in skips. Its error is that of reading alone, and what was read before it is
 // decoded: see Sink.Skipped for all else.
 func Decode(r io.Reader, source string, sink Sink, options ...Option) (Stats, error) {
-	plain := newPlainReader(r)
 	d := decoder{source: source, sink: sink, stats: &Stats{Skipped: map[SkipReason]int{}}}
 	for _, o := range options {
 		o(&d)
 	}
 	d.nest()
-	d.window = window{src: plain, before: '\n'}
+	if d.buffers == nil {
+		d.buffers = &buffers{}
+	}
+	plain := d.buffers.open(r)
+	d.window = window{src: plain, buf: d.buffers.window[:0], before: '\n'}
+	defer func() { d.buffers.release(d.buf) }()
 	for {
 		d.run()
 		d.endFolding()
@@ -124,17 +128,20 @@ func LogWriters(writer func(group string) (workload, principalARN string)) Optio
 // since the same callers come in file after file. It changes nothing of what is
 // read, takes 32 MiB at most whatever is in them, a few of usual records, and is
 // for one goroutine at a time. The zero Memory is ready.
-type Memory struct{ memory }
+type Memory struct {
+	memory
+	buffers
+}
 
 // Remember has m remember.
 func Remember(m *Memory) Option {
-	return func(d *decoder) { d.out.memory = &m.memory }
+	return func(d *decoder) { d.out.memory, d.buffers = &m.memory, &m.buffers }
 }
 
 // Gather is Remember, and has m join the uses of all its streams, too. They come
 // with Flush, and before that whenever there are 4,096 kinds of them.
 func Gather(m *Memory) Option {
-	return func(d *decoder) { d.out.memory, d.gathers = &m.memory, true }
+	return func(d *decoder) { d.out.memory, d.buffers, d.gathers = &m.memory, &m.buffers, true }
 }
 
 // Flush gives to the uses that were gathered.
@@ -153,8 +160,9 @@ type decoder struct {
 	fields   jsonscan.Fields
 	detail   jsonscan.Fields // of an EventBridge event's detail
 	out      decoded
-	gathers  bool // uses stay in the memory when a stream ends
-	thorough bool // nothing is read the quick way or remembered; for tests
+	buffers  *buffers // nil until it is needed
+	gathers  bool     // uses stay in the memory when a stream ends
+	thorough bool     // nothing is read the quick way or remembered; for tests
 
 	odd    bool     // the value at hand could not be read the quick way
 	at     int64    // where the value at hand starts

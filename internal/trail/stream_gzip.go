@@ -34,17 +34,36 @@ func (c corrupt) detail() string {
 // goes by the first bytes. Several gzip members in a row are one stream, as
 // they are for gunzip, and what comes behind the last one reads as it is.
 type plainReader struct {
-	raw    *bufio.Reader
+	*buffers
 	source *failing
-	zip    *gzip.Reader // nil until a member was met
 	inZip  bool
 	wide   *utf16Reader // nil unless the stream is UTF-16
 	begun  bool
 }
 
-func newPlainReader(r io.Reader) *plainReader {
+// buffers are what one stream was read with, and serves for the next.
+type buffers struct {
+	raw    *bufio.Reader
+	zip    *gzip.Reader
+	window []byte
+}
+
+// open begins with another stream.
+func (b *buffers) open(r io.Reader) *plainReader {
 	source := &failing{r: r}
-	return &plainReader{source: source, raw: bufio.NewReaderSize(source, 64<<10)}
+	if b.raw == nil {
+		b.raw = bufio.NewReaderSize(source, 64<<10)
+	}
+	b.raw.Reset(source)
+	return &plainReader{source: source, buffers: b}
+}
+
+// release ends with the stream. Usual ones leave the window as it was.
+func (b *buffers) release(window []byte) {
+	b.raw.Reset(nil)
+	if cap(window) == minWindow {
+		b.window = window
+	}
 }
 
 func (p *plainReader) Read(b []byte) (int, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -301,12 +302,12 @@ func TestUTF16ReadsAsUTF8(t *testing.T) {
 		"big end first":    "\xfe\xff\x00a\x00\xe9\x65\xe5\xd8\x3d\xde\x00\x00\n",
 	} {
 		for size, r := range map[string]io.Reader{"whole": strings.NewReader(in), "by bytes": iotest.OneByteReader(strings.NewReader(in))} {
-			if got, err := io.ReadAll(iotest.OneByteReader(newPlainReader(r))); string(got) != text || err != nil {
+			if got, err := io.ReadAll(iotest.OneByteReader(new(buffers).open(r))); string(got) != text || err != nil {
 				t.Errorf("%s, %s: %q, %v", name, size, got, err)
 			}
 		}
 	}
-	got, err := io.ReadAll(newPlainReader(strings.NewReader("\xff\xfe\x3d\xd8a\x00\x00\xdex")))
+	got, err := io.ReadAll(new(buffers).open(strings.NewReader("\xff\xfe\x3d\xd8a\x00\x00\xdex")))
 	if want := "\ufffda\ufffd\ufffd"; string(got) != want || err != nil {
 		t.Errorf("broken UTF-16 reads as %q, %v, want %q", got, err, want)
 	}
@@ -597,5 +598,27 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// What one stream was read with serves for the next, whatever became of the one
+// before.
+func TestStreamsDoNotMeet(t *testing.T) {
+	whole := zipped(deletion("a") + "\n" + deletion("b"))
+	streams := []string{
+		whole, whole[:len(whole)/2], whole[:7], deletion("c"), "\xff\xfe{\x00", whole + "garbage",
+		deletion("d") + `"` + strings.Repeat("x", 2*minWindow) + `"`, cutDeletion("e"), "", whole,
+	}
+	var known Memory
+	for i, s := range streams {
+		var want, got collected
+		wantStats, _ := Decode(strings.NewReader(s), "test", &want)
+		gotStats, err := Decode(strings.NewReader(s), "test", &got, Remember(&known))
+		if err != nil || !reflect.DeepEqual(want, got) || !reflect.DeepEqual(wantStats, gotStats) {
+			t.Errorf("stream %d: %v (-alone +after others):\n%s", i, err, gocmp.Diff(want, got, gocmp.AllowUnexported(collected{})))
+		}
+		if _, err := Decode(iotest.ErrReader(errors.New("gone")), "test", &got, Remember(&known)); err == nil {
+			t.Error("a reader's error got lost")
+		}
 	}
 }
