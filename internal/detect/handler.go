@@ -114,9 +114,10 @@ type message struct {
 	body string
 }
 
-// queued reads a batch of SQS messages, or reports that the payload is none.
+// queued reads a batch of SQS messages, or reports that the payload is none, as
+// what EventBridge sends is by its first member.
 func queued(payload []byte) ([]message, bool) {
-	if !bytes.Contains(payload, []byte(`messageId"`)) { // a letter is found faster than a quote
+	if bytes.HasPrefix(payload, []byte(`{"version":"0"`)) || !bytes.Contains(payload, []byte(`messageId"`)) {
 		return nil, false
 	}
 	v, err := jsonscan.Parse(payload)
@@ -193,9 +194,9 @@ func (o *observed) decode(body []byte, r *Report) error {
 	r.Irrelevant += st.Irrelevant
 	r.Signals += len(o.signals) - signals
 	r.Uses += len(o.uses) - uses
-	for _, s := range o.signals[signals:] {
-		if r.Oldest.IsZero() || s.Time.Before(r.Oldest) {
-			r.Oldest = s.Time
+	for i := signals; i < len(o.signals); i++ {
+		if at := o.signals[i].Time; r.Oldest.IsZero() || at.Before(r.Oldest) {
+			r.Oldest = at
 		}
 	}
 	nothing := len(o.signals) == signals && len(o.uses) == uses && st.Irrelevant == 0

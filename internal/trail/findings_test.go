@@ -163,7 +163,7 @@ func TestOtherEventsOfTheSameSourcesAreOfNoInterest(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out decoded
-		if r := decodeEvent(v, envelope{HasEnvelope: true, Source: source, Time: eventTime}, &out); r.Reason != "" || len(out.Signals) > 0 {
+		if r := decodeEvent(v, &envelope{Source: source, Time: eventTime}, &out); r.Reason != "" || len(out.Signals) > 0 {
 			t.Errorf("%s: %q, %d signals; want nothing", source, r.Reason, len(out.Signals))
 		}
 	}
@@ -175,7 +175,7 @@ func TestAnotherServicesCallsAreRecordsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out decoded
-	if r := decodeEvent(v, envelope{HasEnvelope: true, Source: guardDuty}, &out); r.Reason != "" || len(out.Uses) != 1 {
+	if r := decodeEvent(v, &envelope{Source: guardDuty}, &out); r.Reason != "" || len(out.Uses) != 1 {
 		t.Errorf("%q, %d uses; want one use", r.Reason, len(out.Uses))
 	}
 }

@@ -109,7 +109,7 @@ func (d *decoder) handle(v jsonscan.Value) {
 		if d.odd {
 			d.stats.Odd++
 		}
-		d.record(v, d.around)
+		d.record(v, &d.around)
 	case formEvent:
 		d.event(v)
 	case formList:
@@ -160,7 +160,7 @@ func (d *decoder) list(v jsonscan.Value) {
 }
 
 // record decodes what AWS recorded or found out.
-func (d *decoder) record(v jsonscan.Value, env envelope) {
+func (d *decoder) record(v jsonscan.Value, env *envelope) {
 	d.stats.Values++
 	d.emit(decodeEvent(v, env, &d.out))
 }
@@ -209,17 +209,18 @@ func (d *decoder) ignoreValue() {
 // event decodes an EventBridge event. AWS alone can send events whose source
 // starts with "aws."; what others send under CloudTrail's name is not believed.
 func (d *decoder) event(v jsonscan.Value) {
-	env := readEnvelope(v, d.out.remembered())
+	m := d.out.remembered()
+	env := &envelope{Source: m.word(v.Get("source")), DetailType: m.word(v.Get("detail-type")), sealed: v}
 	detail := d.detail.Of(v.Get("detail"))
 	switch {
 	case env.Source == clientSource && env.DetailType == clientDetailType:
 		d.stats.Values++
-		d.emit(decodeClientFailure(detail, env, &d.out))
+		d.emit(decodeClientFailure(detail, env.opened(m), &d.out))
 	case env.Source == clientSource && env.DetailType == exposureDetailType:
 		d.stats.Values++
-		d.emit(decodeClientExposure(detail, env, &d.out))
+		d.emit(decodeClientExposure(detail, env.opened(m), &d.out))
 	case env.Source == CanarySource && env.DetailType == CanaryDetailType:
-		d.canary(detail, env)
+		d.canary(detail, env.opened(m))
 	case !ofInterest(env, detail):
 		d.ignoreValue()
 	case detail.Kind() != jsonscan.Object:
@@ -227,18 +228,6 @@ func (d *decoder) event(v jsonscan.Value) {
 	default:
 		d.record(detail, env)
 	}
-}
-
-func readEnvelope(v jsonscan.Value, m *memory) envelope {
-	env := envelope{
-		HasEnvelope: true,
-		Source:      m.word(v.Get("source")),
-		DetailType:  m.word(v.Get("detail-type")),
-		Account:     m.account(v.Get("account")),
-		Region:      m.region(v.Get("region")),
-	}
-	env.Time, _ = timeOf(v.Get("time"))
-	return env
 }
 
 // lookupEvent decodes one event of a LookupEvents answer: the record is in a

@@ -26,7 +26,7 @@ func canaryID(s string) string {
 }
 
 // canary decodes the detail of a canary.
-func (d *decoder) canary(detail jsonscan.Value, env envelope) {
+func (d *decoder) canary(detail jsonscan.Value, env *envelope) {
 	d.stats.Values++
 	c := incident.Canary{ID: canaryID(detail.Get("canaryId").Str()), Account: env.Account, Region: env.Region}
 	sent, ok := timeOf(detail.Get("sentAt"))

@@ -35,7 +35,7 @@ const (
 )
 
 // decodeClientFailure decodes the detail of a client's report.
-func decodeClientFailure(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeClientFailure(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	code := v.Get("errorCode").Str()
 	switch {
 	case v.Kind() != jsonscan.Object:
@@ -65,7 +65,7 @@ func decodeClientFailure(v jsonscan.Value, env envelope, out *decoded) rejection
 
 // decodeClientExposure decodes the detail of a report that a credential was
 // found. It names the sort of credential, and never holds it.
-func decodeClientExposure(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeClientExposure(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	what := v.Get("what").Str()
 	switch {
 	case v.Kind() != jsonscan.Object:
@@ -84,7 +84,7 @@ func decodeClientExposure(v jsonscan.Value, env envelope, out *decoded) rejectio
 }
 
 // reported is what all reports of clients have in common: who, when and where.
-func reported(v jsonscan.Value, env envelope, kind incident.Kind) (incident.Signal, rejection) {
+func reported(v jsonscan.Value, env *envelope, kind incident.Kind) (incident.Signal, rejection) {
 	at, ok := reportTime(v, env)
 	if !ok {
 		return incident.Signal{}, rejection{Reason: SkipNoEventTime}
@@ -137,7 +137,7 @@ func failedAs(sig *incident.Signal, principalARN string) {
 
 // reportTime is when the failure happened, by the client's clock. The bus's
 // stands in for one that is missing or no time at all.
-func reportTime(v jsonscan.Value, env envelope) (time.Time, bool) {
+func reportTime(v jsonscan.Value, env *envelope) (time.Time, bool) {
 	if t, ok := timeOf(v.Get("eventTime")); ok {
 		return t, true
 	}
@@ -226,7 +226,7 @@ func holdsSecret(s string) bool {
 }
 
 // ofInterest reports whether an event's detail is to be decoded as AWS's word.
-func ofInterest(env envelope, detail jsonscan.Value) bool {
+func ofInterest(env *envelope, detail jsonscan.Value) bool {
 	if env.Source != "" && !strings.HasPrefix(env.Source, "aws.") {
 		return false
 	}

@@ -29,7 +29,7 @@ func isThreat(v jsonscan.Value) bool {
 // GuardDuty reports one finding again every few hours while the behaviour goes
 // on. The signal's time is when it was first seen, which is the same in all of
 // these, so that they are duplicates of one observation and not ever more.
-func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeThreat(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	archived, _ := v.Get("service", "archived").Bool()
 	if archived || isSample(v) || !v.Get("resource", "resourceType").Is("AccessKey") {
 		return rejection{}
@@ -71,7 +71,7 @@ func decodeThreat(v jsonscan.Value, env envelope, out *decoded) rejection {
 
 // threatTime is when the behaviour was first seen or, if the finding does not
 // say, the nearest to it that is known.
-func threatTime(v jsonscan.Value, env envelope) time.Time {
+func threatTime(v jsonscan.Value, env *envelope) time.Time {
 	for _, when := range []jsonscan.Value{v.Get("service", "eventFirstSeen"), v.Get("createdAt"), v.Get("updatedAt")} {
 		if t, ok := timeOf(when); ok {
 			return t

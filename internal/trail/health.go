@@ -30,7 +30,7 @@ func isNotice(v jsonscan.Value) bool {
 // decodeNotice decodes an AWS Health event about exposed credentials: one
 // signal for each key or user that it names. One that names none is about the
 // account.
-func decodeNotice(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeNotice(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	code := v.Get("eventTypeCode").Str()
 	if !slices.Contains(exposureCodes, code) {
 		return rejection{}

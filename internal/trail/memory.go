@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -38,12 +37,19 @@ const (
 
 // memo remembers values of one type by the JSON that they were read from.
 type memo[T any] struct {
-	known map[string]*T
-	size  int // of all texts
-	// The last one is mostly meant again.
-	last     *T
-	lastText []byte
+	known  map[string]*kept[T]
+	size   int                   // of all texts
+	recent [recentTexts]*kept[T] // what was met last is mostly met again
 }
+
+// kept is a text, and what it reads as.
+type kept[T any] struct {
+	value T
+	text  string
+}
+
+// recentTexts is how many of a memo's texts are found without hashing all of them.
+const recentTexts = 8
 
 // of is what v reads as.
 func (m *memo[T]) of(v jsonscan.Value, read func(jsonscan.Value) T) *T {
@@ -55,14 +61,25 @@ func (m *memo[T]) of(v jsonscan.Value, read func(jsonscan.Value) T) *T {
 
 // get is what was remembered of text, or nil.
 func (m *memo[T]) get(text []byte) *T {
-	if m.last != nil && bytes.Equal(text, m.lastText) {
-		return m.last
+	recent := &m.recent[recentOf(text)]
+	if k := *recent; k != nil && string(text) == k.text {
+		return &k.value
 	}
-	known := m.known[string(text)]
-	if known != nil {
-		m.last, m.lastText = known, append(m.lastText[:0], text...)
+	k := m.known[string(text)]
+	if k == nil {
+		return nil
 	}
-	return known
+	*recent = k
+	return &k.value
+}
+
+// recentOf tells texts apart that are often met in turn.
+func recentOf(text []byte) int {
+	n := len(text)
+	if n < 2 {
+		return n
+	}
+	return (n + int(text[n-2]) + int(text[n/2])) % recentTexts // the last one is a quote
 }
 
 func (m *memo[T]) add(text []byte, value T) *T {
@@ -71,15 +88,16 @@ func (m *memo[T]) add(text []byte, value T) *T {
 	}
 	switch {
 	case m.known == nil:
-		m.known = map[string]*T{}
+		m.known = map[string]*kept[T]{}
 	case len(m.known) >= maxRemembered || m.size+len(text) > rememberedBytes:
 		clear(m.known)
+		clear(m.recent[:])
 		m.size = 0
 	}
-	m.known[string(text)] = &value
+	k := &kept[T]{value, string(text)}
+	m.known[k.text] = k
 	m.size += len(text)
-	m.last = nil
-	return &value
+	return &k.value
 }
 
 // word is the text of v, as Str is, of which there are few that come often, such
@@ -172,8 +190,8 @@ func (m *memory) agent(v jsonscan.Value) *agent {
 
 // share is the one copy of a text. Its address tells texts apart.
 func (m *memory) share(text string) *string {
-	if known, ok := m.shared.known[text]; ok {
-		return known
+	if k, ok := m.shared.known[text]; ok {
+		return &k.value
 	}
 	return m.shared.add([]byte(text), text)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
@@ -14,14 +15,14 @@ import (
 
 // decodeEvent appends to out what a CloudTrail record, GuardDuty finding or
 // AWS Health event means, and nothing if it is of no interest.
-func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeEvent(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	switch {
 	case v.Get("eventName").Kind() != jsonscan.Missing:
 		return decodeRecord(v, env, out)
 	case isThreat(v):
-		return decodeThreat(v, env, out)
+		return decodeThreat(v, env.opened(out.remembered()), out)
 	case isNotice(v):
-		return decodeNotice(v, env, out)
+		return decodeNotice(v, env.opened(out.remembered()), out)
 	case env.Source == guardDuty || env.Source == health:
 		return rejection{} // something else that they send
 	}
@@ -32,7 +33,7 @@ func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection {
 // the catalogue says, and is a use of its caller's credentials; of calls that
 // failed, those count that were refused for their credential or their
 // permissions.
-func decodeRecord(v jsonscan.Value, env envelope, out *decoded) rejection {
+func decodeRecord(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	r := &out.record
 	*r = record{v: v, source: v.Get("eventSource"), name: v.Get("eventName"), memory: out.remembered()}
 	r.id = out.caller.Of(v.Get("userIdentity"))
@@ -65,16 +66,16 @@ type record struct {
 	source jsonscan.Value // eventSource
 	name   jsonscan.Value // eventName
 	code   string         // errorCode
+	at     time.Time
 	memory *memory
-	// sig is filled in step by step: when and where by every record, who by
-	// identify, what by the catalogue's decoders.
-	sig    incident.Signal
-	caller identity
-	from   *caller
-	place  *place
-	agent  *agent
+	// sig is the place for another signal behind those decoded. It is filled in step
+	// by step: when, where and who by identify, what by the catalogue's decoders.
+	sig   *incident.Signal
+	from  *caller
+	place *place
+	agent *agent
 
-	params, response jsonscan.Value
+	params, response jsonscan.Value // once they are read
 }
 
 // named checks that the record says which call it is about. Insight events are
@@ -93,12 +94,12 @@ func (r *record) named() (fault rejection, ok bool) {
 }
 
 // setTime reads when it happened. A time that cannot be read counts as none.
-func (r *record) setTime(env envelope) bool {
+func (r *record) setTime(env *envelope) bool {
 	var ok bool
-	if r.sig.Time, ok = timeOf(r.v.Get("eventTime")); !ok {
-		r.sig.Time = env.Time
+	if r.at, ok = timeOf(r.v.Get("eventTime")); !ok {
+		r.at = env.opened(r.memory).Time
 	}
-	return !r.sig.Time.IsZero()
+	return !r.at.IsZero()
 }
 
 // errorCode is a record's error, or empty for a call that succeeded. Rewritten
@@ -129,49 +130,54 @@ func (r *record) failedSignIn() bool {
 }
 
 // account is the one that the record was recorded in, as far as it says.
-func (r *record) account(env envelope) string {
+func (r *record) account(env *envelope) string {
 	account := r.memory.account(r.v.Get("recipientAccountId"))
 	if account == "" && !r.id.Get("type").Is("AWSAccount") {
 		account = accountID(r.id.Get("accountId").Str())
 	}
 	if account == "" {
-		account = env.Account
+		account = env.opened(r.memory).Account
 	}
 	return account
 }
 
 // identify reads who called, and from where.
-func (r *record) identify(env envelope) {
+func (r *record) identify(env *envelope, out *decoded) {
 	v := r.v
 	account := r.account(env)
 	r.from = r.memory.caller(r.id, account)
-	r.caller = r.from.identity
 	if account == "" {
-		account = r.caller.Account
+		account = r.from.Account
 	}
-	r.place, r.agent = r.memory.place(v.Get("sourceIPAddress")), r.memory.agent(v.Get("userAgent"))
-	r.caller.SourceIP, r.caller.UserAgent = r.place.address, r.agent.text
-	r.caller.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
-	r.sig.Account = account
+	r.sig = out.next()
+	r.sig.Time, r.sig.Account = r.at, account
 	if r.sig.Region = r.memory.region(v.Get("awsRegion")); r.sig.Region == "" {
-		r.sig.Region = env.Region
+		r.sig.Region = env.opened(r.memory).Region
 	}
-	r.sig.Partition = r.caller.partitionIn(r.sig.Region)
-	if !r.caller.Foreign {
-		r.complete(&r.caller.Principal)
+	r.sig.Partition = r.from.partitionIn(r.sig.Region)
+	r.place, r.agent = r.memory.place(v.Get("sourceIPAddress")), r.memory.agent(v.Get("userAgent"))
+	by := &r.sig.Actor
+	*by = r.from.Actor
+	by.SourceIP, by.UserAgent = r.place.address, r.agent.text
+	by.Console, _ = v.Get("sessionCredentialFromConsole").Bool()
+	if !r.from.Foreign {
+		r.complete(&by.Principal)
 	}
 }
 
 // identified reads who called, and makes of the record the beginning of a
 // signal: everything but what happened.
-func (r *record) identified(env envelope, out *decoded) {
-	r.identify(env)
+func (r *record) identified(env *envelope, out *decoded) {
+	r.identify(env, out)
 	r.sig.ID = r.eventID()
 	r.sig.SharedID = r.v.Get("sharedEventID").Str()
 	r.sig.Feed = incident.FromTrail
 	r.sig.Operation = r.memory.operation(r.source, r.name)
-	r.sig.Actor = r.caller.Actor
 	r.sig.Count = 1
+}
+
+// readCall reads what was asked for and answered.
+func (r *record) readCall(out *decoded) {
 	r.params = out.params.Of(object(r.v.Get("requestParameters")))
 	r.response = out.response.Of(object(r.v.Get("responseElements")))
 }
@@ -251,14 +257,15 @@ func operation(source, name string) string {
 }
 
 // understood decodes a call that the catalogue lists.
-func (r *record) understood(e *Entry, env envelope, out *decoded) rejection {
+func (r *record) understood(e *Entry, env *envelope, out *decoded) rejection {
 	r.identified(env, out)
+	r.readCall(out)
 	if missing := e.decode(r); missing != "" {
 		return rejection{Reason: SkipBadField, Detail: missing}
 	}
 	if r.sig.Kind != "" {
 		r.complete(&r.sig.Target)
-		out.Signals = append(out.Signals, r.sig)
+		out.keep()
 	}
 	if r.sig.Kind != incident.SignInFailed {
 		r.appendUse(out)
@@ -269,7 +276,7 @@ func (r *record) understood(e *Entry, env envelope, out *decoded) rejection {
 // failure decodes a call that was refused for its credential. Of federated
 // calls no key is known: they are about the role that was asked for, and the
 // identity that asked.
-func (r *record) failure(env envelope, out *decoded) rejection {
+func (r *record) failure(env *envelope, out *decoded) rejection {
 	if ofService(r.id) {
 		return rejection{}
 	}
@@ -277,9 +284,10 @@ func (r *record) failure(env envelope, out *decoded) rejection {
 	r.sig.Kind = incident.CredentialFailed
 	r.sig.ErrorCode = r.code
 	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, r.v.Get("errorMessage").Str())
-	r.sig.Target = r.caller.Principal
-	r.sig.Key = r.caller.AccessKeyID
+	r.sig.Target = r.sig.Actor.Principal
+	r.sig.Key = r.sig.Actor.AccessKeyID
 	if r.federates() {
+		r.readCall(out)
 		r.federated()
 		if role, ok := r.roleAsked(); ok {
 			r.sig.Target = role
@@ -289,20 +297,21 @@ func (r *record) failure(env envelope, out *decoded) rejection {
 		return rejection{Reason: SkipNoIdentity}
 	}
 	r.complete(&r.sig.Target)
-	out.Signals = append(out.Signals, r.sig)
+	out.keep()
 	return rejection{}
 }
 
 // denial decodes a call that was not allowed. It is about the caller, but for
 // a session of a role that the role's trust refused: that is about the role.
-func (r *record) denial(env envelope, out *decoded) rejection {
+func (r *record) denial(env *envelope, out *decoded) rejection {
 	if ofService(r.id) {
 		return rejection{}
 	}
 	r.identified(env, out)
+	r.readCall(out)
 	message := withoutEncoded(r.v.Get("errorMessage").Str())
 	refused := parseRefusal(message)
-	if !r.caller.Known() {
+	if !r.sig.Actor.Known() {
 		r.sig.Actor.Principal, r.sig.Actor.SessionName, _ = principalOf(refused.User)
 	}
 	r.sig.Kind = incident.CallDenied
@@ -321,14 +330,14 @@ func (r *record) denial(env envelope, out *decoded) rejection {
 	if r.assumesRole() {
 		r.refusedRole()
 	}
-	if !r.sig.Target.Known() || r.caller.Foreign && r.sig.Target.Type != incident.Role {
+	if !r.sig.Target.Known() || r.from.Foreign && r.sig.Target.Type != incident.Role {
 		return rejection{} // somebody of another account, or nobody, knocked at a resource
 	}
 	if r.sig.Target.Same(r.sig.Actor.Principal) {
-		r.sig.Key = r.caller.AccessKeyID
+		r.sig.Key = r.sig.Actor.AccessKeyID
 	}
 	r.complete(&r.sig.Target)
-	out.Signals = append(out.Signals, r.sig)
+	out.keep()
 	return rejection{}
 }
 
@@ -386,11 +395,11 @@ func ofService(id jsonscan.Value) bool {
 func serves(id jsonscan.Value) bool { return ofService(id) || id.Get("type").Is("AWSAccount") }
 
 // use decodes a successful call that the catalogue does not list.
-func (r *record) use(env envelope, out *decoded) {
+func (r *record) use(env *envelope, out *decoded) {
 	if serves(r.id) {
 		return
 	}
-	r.identify(env)
+	r.identify(env, out)
 	r.appendUse(out)
 }
 

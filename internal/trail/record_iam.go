@@ -392,11 +392,11 @@ func (r *record) targetRole() string {
 // takes the owner of the key that signed the call.
 func (r *record) targetUser() string {
 	name := r.params.Get("userName").Str()
-	own := r.caller.Type == incident.User || r.caller.Type == incident.Account && !r.caller.Foreign
+	own := r.sig.Actor.Type == incident.User || r.sig.Actor.Type == incident.Account && !r.from.Foreign
 	switch {
 	case r.setTarget(incident.User, name):
 	case name == "" && own:
-		r.sig.Target = r.caller.Principal
+		r.sig.Target = r.sig.Actor.Principal
 	default:
 		return "requestParameters.userName"
 	}

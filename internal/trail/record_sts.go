@@ -32,8 +32,8 @@ func assumeRole(r *record) string {
 		_, s.Name, _ = principalOf(made.Get("arn").Str())
 	}
 	s.SourceIdentity = firstText(r.params.Get("sourceIdentity"), r.response.Get("sourceIdentity"))
-	s.ByService = r.caller.Type == incident.Service
-	s.Chained = r.caller.Type == incident.Role
+	s.ByService = r.sig.Actor.Type == incident.Service
+	s.Chained = r.sig.Actor.Type == incident.Role
 	if r.federates() {
 		r.federated()
 	}
@@ -74,14 +74,14 @@ func (r *record) federated() {
 	s := r.sig.Issued
 	s.Provider = firstText(r.response.Get("provider"), r.params.Get("principalArn"))
 	if s.Provider == "" {
-		s.Provider = r.caller.Provider
+		s.Provider = r.from.Provider
 	}
 	if s.Provider == "" {
 		s.Provider = missingProvider(r.v.Get("errorMessage").Str())
 	}
 	s.Subject = firstText(r.response.Get("subjectFromWebIdentityToken"), r.response.Get("subject"))
-	if s.Subject == "" && r.caller.Type == incident.Federated {
-		s.Subject = r.caller.Name
+	if s.Subject == "" && r.from.Type == incident.Federated {
+		s.Subject = r.from.Name
 	}
 }
 
@@ -99,10 +99,10 @@ func missingProvider(message string) string {
 
 // sessionToken decodes GetSessionToken: the credentials speak for the caller.
 func sessionToken(r *record) string {
-	if !r.caller.Known() || r.caller.Foreign {
+	if !r.sig.Actor.Known() || r.from.Foreign {
 		return "userIdentity"
 	}
-	r.issued(r.caller.Principal)
+	r.issued(r.sig.Actor.Principal)
 	return ""
 }
 
@@ -144,7 +144,7 @@ func (r *record) issued(owner incident.Principal) {
 		AccessKeyID: keyID(credentials.Get("accessKeyId").Str()),
 		IssuedAt:    r.sig.Time,
 		ExpiresAt:   r.expiration(credentials.Get("expiration")),
-		ParentKey:   r.caller.AccessKeyID,
+		ParentKey:   r.sig.Actor.AccessKeyID,
 	}
 	r.sig.Kind, r.sig.Issued, r.sig.Target, r.sig.Key = incident.SessionIssued, s, owner, s.AccessKeyID
 }
@@ -167,17 +167,17 @@ func (r *record) expiration(v jsonscan.Value) time.Time {
 // one that succeeded a use. The name of a user who does not exist is hidden,
 // since it may be a password; the account is then all that is known.
 func consoleLogin(r *record) string {
-	r.caller.Console, r.sig.Actor.Console = true, true
+	r.sig.Actor.Console = true
 	if strings.EqualFold(r.v.Get("additionalEventData", "MFAUsed").Str(), "Yes") {
-		r.caller.MFA, r.sig.Actor.MFA = true, true
+		r.sig.Actor.MFA = true
 	}
 	if !r.failedSignIn() && r.code == "" {
 		return ""
 	}
 	r.sig.Kind = incident.SignInFailed
 	r.sig.ErrorCode = r.code
-	r.sig.Target = r.caller.Principal
-	if !r.caller.Known() {
+	r.sig.Target = r.sig.Actor.Principal
+	if !r.sig.Actor.Known() {
 		return r.targetAccount()
 	}
 	return ""

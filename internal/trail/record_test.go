@@ -80,7 +80,7 @@ func eventOf(t testing.TB, text string) (decoded, rejection) {
 		t.Fatalf("the test's own record is broken: %v", err)
 	}
 	var out decoded
-	r := decodeEvent(v, envelope{}, &out)
+	r := decodeEvent(v, &envelope{}, &out)
 	return out, r
 }
 
@@ -700,7 +700,7 @@ func TestTheEnvelopeStandsInForWhatTheRecordLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out decoded
-	env := envelope{HasEnvelope: true, Source: "aws.iam", Account: "444455556666", Region: "cn-north-1", Time: eventTime}
+	env := &envelope{Source: "aws.iam", Account: "444455556666", Region: "cn-north-1", Time: eventTime}
 	if r := decodeEvent(v, env, &out); r.Reason != "" || len(out.Signals) != 1 {
 		t.Fatalf("rejected: %s %s", r.Reason, r.Detail)
 	}

@@ -32,7 +32,7 @@ func recorded(t *testing.T, set string) []decoded {
 			t.Fatalf("%s: %v", path, err)
 		}
 		var out decoded
-		decodeEvent(v, envelope{}, &out)
+		decodeEvent(v, &envelope{}, &out)
 		checkWhole(t, out)
 		all = append(all, out)
 	}

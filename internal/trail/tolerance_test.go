@@ -74,7 +74,7 @@ func TestNoMutilationGivesHalfASignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, again decoded
-		r := decodeEvent(v, envelope{}, &out)
+		r := decodeEvent(v, &envelope{}, &out)
 		if r.Reason != "" && len(out.Signals)+len(out.Uses) > 0 {
 			t.Fatalf("rejected as %s, and yet decoded", r.Reason)
 		}
@@ -88,7 +88,7 @@ func TestNoMutilationGivesHalfASignal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if other := decodeEvent(canonical, envelope{}, &again); other != r {
+		if other := decodeEvent(canonical, &envelope{}, &again); other != r {
 			t.Fatalf("in another order of members it is rejected as %v, not %v", other, r)
 		}
 		if diff := cmp.Diff(out, again, cmpopts.IgnoreUnexported(decoded{})); diff != "" {
@@ -293,7 +293,7 @@ func FuzzDecodeEvent(f *testing.F) {
 			t.Skip()
 		}
 		var out decoded
-		r := decodeEvent(v, envelope{}, &out)
+		r := decodeEvent(v, &envelope{}, &out)
 		if r.Reason != "" && len(out.Signals)+len(out.Uses) > 0 {
 			t.Fatalf("rejected as %s, and yet decoded", r.Reason)
 		}

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -62,20 +63,30 @@ type Stats struct {
 // envelope is what the wrapping of a record says about it. It is the zero
 // envelope for a bare record.
 type envelope struct {
-	// HasEnvelope is set for EventBridge events. Source and DetailType are
-	// theirs, and empty otherwise.
-	HasEnvelope        bool
+	// Source and DetailType are those of EventBridge events, and empty otherwise.
 	Source, DetailType string
 	// Account, Region and Time stand in for what the record itself does not say.
 	// An envelope's id never does: it differs between deliveries of a record.
 	Account, Region string
 	Time            time.Time
+
+	sealed jsonscan.Value // the event of which these three were not read yet
+}
+
+// opened is the envelope with all that it says, which few records need.
+func (env *envelope) opened(m *memory) *envelope {
+	if v := env.sealed; v.Kind() != jsonscan.Missing {
+		env.Account, env.Region = m.account(v.Get("account")), m.region(v.Get("region"))
+		env.Time, _ = timeOf(v.Get("time"))
+		env.sealed = jsonscan.Value{}
+	}
+	return env
 }
 
 // decoded collects what one record means. It is reused for the next one, so
 // that a record of no interest costs no allocation:
 //
-//	func decodeEvent(v jsonscan.Value, env envelope, out *decoded) rejection
+//	func decodeEvent(v jsonscan.Value, env *envelope, out *decoded) rejection
 //
 // appends to it what the CloudTrail record, GuardDuty finding or Health event v
 // means, and nothing if v is of no interest.
@@ -92,6 +103,17 @@ type decoded struct {
 	record record // at hand
 	memory *memory
 }
+
+// next is the place for one more signal, which keep keeps.
+func (out *decoded) next() *incident.Signal {
+	n := len(out.Signals)
+	out.Signals = slices.Grow(out.Signals, 1)
+	sig := &out.Signals[:n+1][n]
+	*sig = incident.Signal{}
+	return sig
+}
+
+func (out *decoded) keep() { out.Signals = out.Signals[:len(out.Signals)+1] }
 
 // remembered is the memory, of which there is one for all decoders of a stream.
 func (out *decoded) remembered() *memory {
