@@ -44,7 +44,7 @@ func CheckJSON(w io.Writer, c incident.Check) error {
 // ChecksText writes checks for people, 80 columns wide, kind by kind.
 func ChecksText(w io.Writer, checks []incident.Check) error {
 	t := &text{}
-	t.checks(checks)
+	t.checks(checks, maxChecks)
 	if len(checks) == 0 {
 		t.WriteString("Nothing lies beyond the guard rails that are looked at.\n")
 	}
@@ -69,28 +69,47 @@ func CheckName(k incident.CheckKind) string {
 	return string(k)
 }
 
-// maxChecks is how many checks of a kind a person is shown.
-const maxChecks = 20
+// Of the checks of a kind a person is shown the latest: so many, and a few where
+// they stand beside much else.
+const (
+	maxChecks = 20
+	fewChecks = 3
+)
 
-// ChecksOf are the checks of a kind that a person is shown, the latest, and how
-// many older ones there are.
+// ChecksOf are the checks of a kind that a page shows, the latest, and how many
+// older ones there are.
 func ChecksOf(k incident.CheckKind, checks []incident.Check) (shown []incident.Check, more int) {
+	return latestOf(k, checks, maxChecks)
+}
+
+func latestOf(k incident.CheckKind, checks []incident.Check, most int) (shown []incident.Check, more int) {
 	for _, c := range checks {
 		if c.Kind == k {
 			shown = append(shown, c)
 		}
 	}
-	more = max(0, len(shown)-maxChecks)
+	more = max(0, len(shown)-most)
 	return shown[more:], more
 }
 
-func (t *text) checks(checks []incident.Check) {
+// checkCounts counts checks by guard rail, as words.
+func checkCounts(checks []incident.Check) string {
+	var words []string
 	for _, k := range incident.CheckKinds {
-		shown, more := ChecksOf(k, checks)
+		if shown, _ := latestOf(k, checks, len(checks)); len(shown) > 0 {
+			words = append(words, fmt.Sprintf("%s (%d)", CheckName(k), len(shown)))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (t *text) checks(checks []incident.Check, most int) {
+	for _, k := range incident.CheckKinds {
+		shown, more := latestOf(k, checks, most)
 		if len(shown) == 0 {
 			continue
 		}
-		t.WriteString("\nGuard rail: " + CheckName(k) + "\n")
+		fmt.Fprintf(t, "\nGuard rail: %s (%d)\n", CheckName(k), len(shown)+more)
 		if more > 0 {
 			t.paragraph("  ", fmt.Sprintf("%d older ones are in the JSON alone.", more))
 		}

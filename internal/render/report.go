@@ -163,7 +163,7 @@ func ReportText(w io.Writer, r incident.Report) error {
 		t.about(a, r.To)
 	}
 	t.verdicts(r.Findings)
-	t.checks(r.Checks)
+	t.checks(r.Checks, fewChecks)
 	t.suppressions(r.Suppressions)
 	t.blindSpots(r.BlindSpots)
 	if _, err := io.WriteString(w, t.String()); err != nil {

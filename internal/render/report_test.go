@@ -40,6 +40,10 @@ func TestReportJSONIsTheContract(t *testing.T) {
 	var got struct {
 		Schema, From, To string
 		Principals       []map[string]any
+		Checks           []struct {
+			Check, Account, Region, Time, EventID, Actor, SourceIPAddress, Fact, Fix string
+			Subject                                                                  map[string]any
+		}
 	}
 	d := json.NewDecoder(bytes.NewReader(reported(t, ReportJSON, rendertest.Odd())))
 	d.DisallowUnknownFields()

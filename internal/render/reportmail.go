@@ -37,7 +37,11 @@ func ReportSubject(r incident.Report, n ReportNote) string {
 	if fresh := len(r.New); fresh > 0 && !r.Since.IsZero() {
 		tail = fmt.Sprintf(" (%d new)", fresh) + tail
 	}
-	return ascii(head + cut(kinds(r.Anomalies), subjectWidth-len(head)-len(tail), "...") + tail)
+	what := kinds(r.Anomalies)
+	if n := len(r.Checks); n > 0 && len(r.Anomalies) == 0 {
+		what = fmt.Sprintf("%d beyond the guard rails", n)
+	}
+	return ascii(head + cut(what, subjectWidth-len(head)-len(tail), "...") + tail)
 }
 
 // kinds counts anomalies by kind, those first that somebody should look at.
@@ -71,7 +75,8 @@ func numbered(n int, k incident.AnomalyKind) string {
 }
 
 // ReportEmail writes the body of a mail about a report: what changed since the
-// last one, what is odd, the verdicts in numbers, and where the whole of it is.
+// last one, what is odd, the verdicts in numbers, what lies beyond the guard
+// rails, and where the whole of it is.
 func ReportEmail(w io.Writer, r incident.Report, n ReportNote) error {
 	var m mail
 	m.paragraph("", "INTERVAL REPORT  "+Period(r))
@@ -79,6 +84,7 @@ func ReportEmail(w io.Writer, r incident.Report, n ReportNote) error {
 	m.changes(r)
 	m.odd(r)
 	m.counts(r.Findings)
+	m.checks(r.Checks)
 	m.page(r, n)
 	if _, err := io.WriteString(w, m.String()); err != nil {
 		return fmt.Errorf("write mail: %w", err)
@@ -143,6 +149,23 @@ func (m *mail) counts(findings []incident.Finding) {
 			m.section("Verdicts of the period")
 		}
 		m.paragraph("", fmt.Sprintf("%d %s", c.n, c.words))
+	}
+}
+
+// checks counts those of the period, and names the latest.
+func (m *mail) checks(list []incident.Check) {
+	if len(list) == 0 {
+		return
+	}
+	m.section("Beyond the guard rails")
+	latest, lead := list, "Changes: "+checkCounts(list)+"."
+	if more := len(list) - fewChecks; more > 0 {
+		latest, lead = list[more:], lead+" The latest:"
+	}
+	m.paragraph("", lead)
+	for _, c := range latest {
+		m.paragraph("- ", Short(c.Fact, maxMailed)+".")
+		m.paragraph("  ", Short(CheckWho(c), maxMailed)+".")
 	}
 }
 

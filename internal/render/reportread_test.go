@@ -17,6 +17,7 @@ func TestReadReportReadsWhatWasWritten(t *testing.T) {
 		if r {
 			in = rendertest.Hostile()
 		}
+		in.Checks = nil // nobody compares them with those of another period
 		want := reported(t, ReportJSON, in)
 		got, err := ReadReport(want)
 		if err != nil {

@@ -203,10 +203,11 @@ func (r *Reporter) earlier(ctx context.Context, account string, p Period) (incid
 }
 
 // worthTelling leaves out the days on which nothing changed. Without a report
-// before it, whatever is odd is news.
+// before it, whatever is odd is news. What lies beyond a guard rail is of that day
+// alone.
 func worthTelling(r incident.Report, p Period) bool {
 	switch {
-	case p.Span == Week:
+	case p.Span == Week, len(r.Checks) > 0:
 		return true
 	case r.Since.IsZero():
 		return len(r.Anomalies) > 0

@@ -362,6 +362,10 @@ func TestAReportTellsWhatIsBeyondTheGuardRails(t *testing.T) {
 			}
 		}
 	}
+	heard := []string{"[REPORT] 1 beyond the guard rails, account " + ours, "[REPORT] 1 beyond the guard rails, account 444455556666"}
+	if !slices.Equal(w.people.heard, heard) {
+		t.Errorf("heard %q, want %q", w.people.heard, heard)
+	}
 	if len(w.shelf.kept) != 4 {
 		t.Errorf("%d reports, want two forms for two accounts", len(w.shelf.kept))
 	}

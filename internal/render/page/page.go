@@ -375,6 +375,7 @@ func verdictRows(findings []incident.Finding) []verdictRow {
 // rail is a guard rail and what lies beyond it.
 type rail struct {
 	Name, Fix, More string
+	Count           int
 	Changes         []beyond
 }
 
@@ -387,7 +388,7 @@ func railsOf(checks []incident.Check) []rail {
 		if len(shown) == 0 {
 			continue
 		}
-		r := rail{Name: render.CheckName(k), Fix: render.OneLine(shown[len(shown)-1].Fix) + "."}
+		r := rail{Name: render.CheckName(k), Count: len(shown) + more, Fix: render.OneLine(shown[len(shown)-1].Fix) + "."}
 		if more > 0 {
 			r.More = fmt.Sprintf("%d older ones are in the JSON report alone.", more)
 		}

@@ -58,12 +58,31 @@ func Odd() incident.Report {
 		New:          []int{4},
 		Changed:      []incident.Change{{Index: 3, Trend: incident.Worse, Words: "every 1h instead of every 2h"}, {Index: 1, Trend: incident.Better, Words: "none came since"}},
 		Gone:         []incident.Anomaly{{Kind: incident.RefreshBugAnomaly, Subject: batch}},
+		Checks:       beyondTheRails(),
 		Suppressions: []string{"The suppression of cause clock_skew (a reason) ended on 2026-03-01, and covers nothing any more: remove it."},
 		BlindSpots:   []string{"No IAM events were seen."},
 	}
 	r.Series[1].Weekly[time.Wednesday] = [24]int{1, 1, 1, 1, 2, 1, 1, 1, 1}
 	r.Series[2].Weekly[time.Wednesday][3] = 4
 	return r
+}
+
+// beyondTheRails are four checks of two kinds, oldest first.
+func beyondTheRails() []incident.Check {
+	var list []incident.Check
+	for n, name := range []string{"orders", "payments-api", "nightly-export"} {
+		list = append(list, incident.Check{
+			Kind: incident.SessionDuration, Account: "111122223333", Region: "us-east-1", Time: at(2+n, 20), EventID: name, Subject: incident.Subject{Principal: someRole(name)},
+			Actor: "arn:aws:sts::111122223333:assumed-role/platform-deploy/pipeline-4711", SourceIP: "192.0.2.9",
+			Fact: "sessions of role " + name + " may last 12h, and 4h is the limit", Fix: "aws iam update-role --role-name " + name + " --max-session-duration 14400; a job that needs longer renews its session, since a stolen one lasts as long",
+		})
+	}
+	return append(list, incident.Check{
+		Kind: incident.StaticKeys, Account: "111122223333", Region: "eu-west-1", Time: at(6, 28), EventID: "task",
+		Subject: incident.Subject{Principal: incident.Principal{Type: incident.Workload, Account: "111122223333", Name: "task orders-sync"}, AccessKeyIDs: []string{"AKIARTX3GSDS3ORDERSX"}},
+		Actor:   "arn:aws:iam::111122223333:user/ivy", SourceIP: "192.0.2.31",
+		Fact: "the environment of task orders-sync holds access key AKIARTX3GSDS3ORDERSX, in AWS_ACCESS_KEY_ID", Fix: "let the program use its own role instead, and deactivate the key: whoever may describe the function or task reads it",
+	})
 }
 
 // trustOpened and refreshBug hold what reports say about findings.
@@ -105,6 +124,10 @@ func Hostile() incident.Report {
 	f := &r.Findings[0]
 	f.Subject.Name, f.Subject.ARN, f.Summary = evil, evil, evil
 	r.Findings = r.Findings[:1]
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		c.Subject.Name, c.Actor, c.SourceIP, c.Fact, c.Fix = evil, evil, evil, evil, evil
+	}
 	r.BlindSpots = []string{evil}
 	r.Suppressions = []string{evil}
 	return r
