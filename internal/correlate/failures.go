@@ -421,14 +421,14 @@ func (v *view) rhythm(all []failure) {
 			groups[w] = append(groups[w], f.sig)
 		}
 	}
-	names := make([]string, 0, len(groups))
-	for name := range groups {
-		names = append(names, name)
+	whole := groups[""]
+	if len(whole) == 0 || v.beats(whole, "") {
+		return
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if v.beats(groups[name], name) && name == "" {
-			return
+	delete(groups, "")
+	for _, name := range sortedKeys(groups) {
+		if len(groups[name]) < len(whole) { // otherwise it is the same list
+			v.beats(groups[name], name)
 		}
 	}
 }
@@ -446,8 +446,9 @@ func refreshable(f failure) bool {
 }
 
 func (v *view) beats(list []*incident.Signal, workload string) bool {
-	r, ok := interval.Find(times(list), interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
-	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, list) {
+	all := interval.Merge(times(list))
+	r, ok := interval.FindIn(all, interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
+	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, len(all)) {
 		return false
 	}
 	rule := Rule("refresh_rhythm")
@@ -483,8 +484,8 @@ func (v *view) beganWithCut(first *incident.Signal) bool {
 // dominant reports whether the rhythm accounts for most of what fails: in a
 // stream of many random failures some always keep a beat. A third of noise is
 // allowed for, or two thirds where the period is a lifetime.
-func dominant(r interval.Rhythm, list []*incident.Signal) bool {
-	share := float64(r.Beats) / float64(len(interval.Beats(times(list))))
+func dominant(r interval.Rhythm, beats int) bool {
+	share := float64(r.Beats) / float64(beats)
 	return share >= 0.6 || r.Lifetime > 0 && share >= 0.35
 }
 

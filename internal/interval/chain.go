@@ -95,16 +95,22 @@ type link struct{ gain, pull, reach float64 }
 // trackers spans the jitters that can be told from chance among n beats, the
 // coarse ones first.
 func trackers(n int) []tracker {
-	need := needs(n)
-	return []tracker{
-		newTracker(0.035, renewal, need[0]),
-		newTracker(0.08, renewal, need[1]),
-		newTracker(0.035, schedule, need[2]),
-		newTracker(0.08, schedule, need[3]),
-		newTracker(0.003, renewal, need[4]),
-		newTracker(0.012, renewal, need[5]),
-		newTracker(0.012, schedule, need[6]),
+	all := slices.Clone(tracking[:])
+	for i, need := range needs(n) {
+		all[i].need = need
 	}
+	return all
+}
+
+// tracking are the trackers, in the order of needRow.
+var tracking = [...]tracker{
+	newTracker(0.035, renewal),
+	newTracker(0.08, renewal),
+	newTracker(0.035, schedule),
+	newTracker(0.08, schedule),
+	newTracker(0.003, renewal),
+	newTracker(0.012, renewal),
+	newTracker(0.012, schedule),
 }
 
 // coarse is how many trackers look at all periods.
@@ -116,8 +122,8 @@ const (
 	schedule = 0.2
 )
 
-func newTracker(sigma, follow, need float64) tracker {
-	t := tracker{sigma: sigma, follow: follow, need: need}
+func newTracker(sigma, follow float64) tracker {
+	t := tracker{sigma: sigma, follow: follow}
 	for k := 1; k <= maxStep; k++ {
 		s := t.spread(k)
 		gain := -math.Log(s*math.Sqrt(2*math.Pi)) - skipping*float64(k-1)
@@ -166,11 +172,12 @@ func chained(at []float64) (chain, bool) {
 	if len(at) < minMembers {
 		return chain{}, false
 	}
-	best, ok := strongest(at)
+	s, all := newSearcher(at), trackers(len(at))
+	best, ok := s.strongest(all)
 	if !ok || best.margin < 0 {
 		return chain{}, false
 	}
-	period, c := fundamental(at, best)
+	period, c := s.fundamental(best, all)
 	c = resumed(at, c, period.tracker)
 	c.method = Chain
 	c.score = thresholdDecades + best.margin/math.Ln10
@@ -181,18 +188,16 @@ func chained(at []float64) (chain, bool) {
 // it is one, and its chain. Where half the beats are missing, every second or
 // third period may make as good a chain of fewer beats; the true one has nearly
 // all of the gain and more of the beats.
-func fundamental(at []float64, best trial) (trial, chain) {
-	s := newSearcher(at)
+func (s *searcher) fundamental(best trial, trackers []tracker) (trial, chain) {
 	c := s.chainOf(best)
 	for part := 2.0; part <= 3; part++ {
 		p := c.period / part
 		if p < minPeriod {
 			break
 		}
-		for _, t := range s.trials([]float64{p}, trackers(len(at))) {
-			shorter := s.chainOf(t)
-			if t.gain() >= 0.9*best.gain() && 4*len(shorter.members) >= 5*len(c.members) {
-				return fundamental(at, t)
+		for _, t := range s.trials([]float64{p}, trackers) {
+			if t.gain() >= 0.9*best.gain() && 4*len(s.chainOf(t).members) >= 5*len(c.members) {
+				return s.fundamental(t, trackers)
 			}
 		}
 	}
@@ -205,7 +210,7 @@ const resumeGain = 7
 
 // resumed adds the stretches before and after c in which beats keep the same
 // period from another start, as they do when a workload was restarted.
-func resumed(at []float64, c chain, t tracker) chain {
+func resumed(at []float64, c chain, t *tracker) chain {
 	first, last := c.members[0], c.members[len(c.members)-1]
 	if before, ok := stretch(at[:first], c.period, t); ok {
 		before = resumed(at[:first], before, t)
@@ -219,7 +224,7 @@ func resumed(at []float64, c chain, t tracker) chain {
 }
 
 // stretch is the best chain of a known period.
-func stretch(at []float64, period float64, t tracker) (chain, bool) {
+func stretch(at []float64, period float64, t *tracker) (chain, bool) {
 	if len(at) < minMembers {
 		return chain{}, false
 	}
@@ -238,10 +243,8 @@ func stretch(at []float64, period float64, t tracker) (chain, bool) {
 //
 // All periods are looked at coarsely, and those that do best in detail: a tight
 // rhythm is a good one for a loose tracker too.
-func strongest(at []float64) (trial, bool) {
-	s := newSearcher(at)
-	periods := candidates(at)
-	all := trackers(len(at))
+func (s *searcher) strongest(all []tracker) (trial, bool) {
+	periods := candidates(s.at)
 	rough := s.trials(periods, all[:coarse])
 	tried := append(rough, s.trials(s.near(periods, rough), all)...)
 	if len(tried) == 0 {
@@ -254,7 +257,7 @@ func strongest(at []float64) (trial, bool) {
 // what the tracker needs.
 type trial struct {
 	period, margin float64
-	tracker        tracker
+	tracker        *tracker
 }
 
 // gain is what the trial's chain gains.
@@ -265,11 +268,16 @@ func better(a, b trial) int {
 	return cmp.Or(cmp.Compare(b.margin, a.margin), cmp.Compare(a.period, b.period))
 }
 
-// trials looks for chains of the given periods.
+// trials looks for chains of the given periods, which ascend.
 func (s *searcher) trials(periods []float64, trackers []tracker) []trial {
 	var out []trial
-	for _, t := range trackers {
-		for _, p := range thin(periods, t.sigma/2) {
+	for i := range trackers {
+		t, last := &trackers[i], 0.0
+		for _, p := range periods {
+			if p <= last*(1+t.sigma/2) {
+				continue // as good as the one below
+			}
+			last = p
 			if _, gain := s.link(p, t); gain > 0 {
 				out = append(out, trial{p, gain - t.need, t})
 			}
@@ -321,7 +329,7 @@ func closeTo(centers []float64, p, share float64) bool {
 func candidates(at []float64) []float64 {
 	usual := median(gapsOf(at))
 	least, most := max(minPeriod, 0.35*usual), 3*usual
-	var all []float64
+	all := make([]float64, 0, 9*len(at))
 	for lag := 1; lag <= 3; lag++ {
 		for i := 0; i+lag < len(at); i++ {
 			for k := 1; k <= 3; k++ {
@@ -343,20 +351,9 @@ func gapsOf(at []float64) []float64 {
 	return gaps
 }
 
-// thin leaves out periods that are closer than step, a share, to the one below.
-func thin(periods []float64, step float64) []float64 {
-	var out []float64
-	for _, p := range periods {
-		if len(out) == 0 || p > out[len(out)-1]*(1+step) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // link finds the best chain of period p: the beat that it ends at, and what it
 // gains.
-func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
+func (s *searcher) link(p float64, t *tracker) (last int, gain float64) {
 	s.count(p)
 	window := (float64(len(t.links)) + 0.5) * p
 	first := 0
@@ -364,7 +361,7 @@ func (s *searcher) link(p float64, t tracker) (last int, gain float64) {
 		for at-s.at[first] > window || j-first > lookBack {
 			first++
 		}
-		best, from, step, shift := before(s.phase[first:j], s.total[first:j], at, p, s.crowd[j], &t)
+		best, from, step, shift := before(s.phase[first:j], s.total[first:j], at, p, s.crowd[j], t)
 		s.from[j], s.step[j], s.length[j] = first+from, step, 1
 		s.total[j], s.phase[j] = best-s.crowd[j], at-shift
 		if from < 0 {
@@ -418,13 +415,12 @@ func (s *searcher) count(p float64) {
 
 // chain returns the best chain that ends at a beat, as link left it.
 func (s *searcher) chain(last int) chain {
-	var c chain
+	n := s.length[last]
+	c := chain{members: make([]int, n), steps: make([]int, n)}
 	for i := last; i >= 0; i = s.from[i] {
-		c.members = append(c.members, i)
-		c.steps = append(c.steps, s.step[i])
+		n--
+		c.members[n], c.steps[n] = i, s.step[i]
 	}
-	slices.Reverse(c.members)
-	slices.Reverse(c.steps)
 	sum := 0
 	for i, k := range c.steps {
 		sum += k

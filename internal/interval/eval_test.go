@@ -261,7 +261,7 @@ func TestCalibrate(t *testing.T) {
 	if !*calibrate {
 		t.Skip("run with -calibrate")
 	}
-	for _, have := range needTable() {
+	for _, have := range needTable {
 		share, draws := 0.001, 10_000
 		if have.beats < 8 {
 			share, draws = 0.00025, 40_000
