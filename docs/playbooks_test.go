@@ -74,7 +74,7 @@ func TestPlaybooks(t *testing.T) {
 			found := false
 			for _, part := range parts {
 				if strings.HasPrefix(part, "`"+string(c)+"`\n") {
-					found = strings.Contains(part, "\n  "+string(c)+" · account ")
+					found = strings.Contains(part, "\n  "+string(c)+", ")
 				}
 			}
 			if !found {

@@ -15,7 +15,7 @@ import (
 
 // print writes the findings that are to be shown, and counts all of them.
 func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
-	s := shower{program: p, write: p.writer(w, d, o), w: w, o: o}
+	s := p.shower(w, d, o)
 	for history, err := range d.findings.Histories() {
 		if err != nil {
 			return fmt.Errorf("read findings: %w", err)
@@ -45,6 +45,7 @@ func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
 type shower struct {
 	*program
 	write   func(incident.Finding, incident.Suppression) error
+	short   func(incident.Finding, incident.Suppression) error // of further ones
 	w       io.Writer
 	o       replayOptions
 	shown   int
@@ -57,18 +58,35 @@ type shower struct {
 const batched = 1000
 
 func (s *shower) show(f incident.Finding, suppression incident.Suppression) error {
-	if s.shown++; s.shown > 1 && s.o.format.value == "text" {
-		if _, err := fmt.Fprintf(s.w, "\n%s\n\n", strings.Repeat("─", 80)); err != nil {
-			return fmt.Errorf("write finding: %w", err)
-		}
-	}
-	if s.o.format.value != "asff" {
+	s.shown++
+	switch {
+	case s.o.format.value == "text":
+		return s.text(f, suppression)
+	case s.o.format.value != "asff":
 		return s.write(f, suppression)
 	}
 	if s.batch = append(s.batch, f); len(s.batch) < batched {
 		return nil
 	}
 	return s.writeBatches()
+}
+
+// text writes a finding for people: the first one, which is the gravest, in full,
+// and the others in a few lines, unless all is asked for.
+func (s *shower) text(f incident.Finding, suppression incident.Suppression) error {
+	write, between := s.write, "\n"+strings.Repeat("─", 80)+"\n\n"
+	if s.shown == 1 {
+		between = ""
+	} else if !s.o.verbose && !s.o.revisions {
+		write, between = s.short, "\n"
+		if s.shown == 2 {
+			between = "\n" + strings.Repeat("─", 80) + "\nFurther findings; -v shows them in full\n\n"
+		}
+	}
+	if _, err := io.WriteString(s.w, between); err != nil {
+		return fmt.Errorf("write finding: %w", err)
+	}
+	return write(f, suppression)
 }
 
 // writeBatches writes findings as Security Hub imports them.
@@ -87,26 +105,31 @@ func (s *shower) endBatches() error {
 	return err
 }
 
-// writer is how one finding is written in the format asked for.
-func (p *program) writer(w io.Writer, d *decision, o replayOptions) func(incident.Finding, incident.Suppression) error {
+// shower is how findings are written in the format asked for.
+func (p *program) shower(w io.Writer, d *decision, o replayOptions) *shower {
+	s := &shower{program: p, w: w, o: o}
 	switch o.format.value {
 	case "json":
-		return func(f incident.Finding, _ incident.Suppression) error { return render.JSON(w, f) }
+		s.write = func(f incident.Finding, _ incident.Suppression) error { return render.JSON(w, f) }
 	case "ocsf":
-		return func(f incident.Finding, _ incident.Suppression) error { return render.OCSF(w, f, version()) }
-	}
-	color := o.output == "" && p.colors(p.stdout)
-	asOf := time.Time{} // a recording's end is no time to tell others relative to
-	if o.asOf.isSet() {
-		asOf = d.asOf
-	}
-	return func(f incident.Finding, s incident.Suppression) error {
-		t := render.TextOptions{Color: color, Verbose: o.verbose, AsOf: asOf}
-		if s.Reason != "" {
-			t.Suppression = &s
+		s.write = func(f incident.Finding, _ incident.Suppression) error { return render.OCSF(w, f, version()) }
+	case "text":
+		t := render.TextOptions{Color: o.output == "" && p.colors(p.stdout), Verbose: o.verbose}
+		if o.asOf.isSet() { // a recording's end is no time to tell others relative to
+			t.AsOf = d.asOf
 		}
-		return render.Text(w, f, t)
+		as := func(write func(io.Writer, incident.Finding, render.TextOptions) error) func(incident.Finding, incident.Suppression) error {
+			return func(f incident.Finding, s incident.Suppression) error {
+				t := t
+				if s.Reason != "" {
+					t.Suppression = &s
+				}
+				return write(w, f, t)
+			}
+		}
+		s.write, s.short = as(render.Text), as(render.Headline)
 	}
+	return s
 }
 
 // summarize writes to standard error what was read and what came of it.

@@ -18,13 +18,14 @@ type TextOptions struct {
 	MinSeverity    incident.Severity
 }
 
-// How much is shown unless all is asked for.
+// How much is shown unless all is asked for, so that an answer fits on a screen.
 const (
-	shownFindings = 3
-	shownKeys     = 3
-	shownCalls    = 5
-	shownPlaces   = 4
-	shownChildren = 4
+	shownFindings = 4
+	shownOthers   = 3
+	shownKeys     = 1
+	shownCalls    = 2
+	shownPlaces   = 3
+	shownChildren = 2
 )
 
 // Text writes a result for people, 80 columns wide: the verdicts on what was
@@ -51,6 +52,7 @@ type writer struct {
 	Result
 	o     TextOptions
 	shown map[string]bool // keys that stand above others and were written
+	day   string          // that of all times of a key, if it is one
 }
 
 func (t *writer) paragraph(prefix, s string) { t.WriteString(render.Paragraph(prefix, s)) }
@@ -115,24 +117,39 @@ func (t *writer) elsewhere(key string) string {
 	return ""
 }
 
+// findings are the first in full, and the others in a few lines unless all is
+// asked for.
 func (t *writer) findings(list []incident.Finding) error {
 	list = t.grave(list)
-	show := list
-	if !t.o.Verbose && len(show) > shownFindings+1 {
-		show = show[:shownFindings]
-	}
-	for i, f := range show {
-		if i > 0 {
-			t.WriteString("\n" + strings.Repeat("─", 80) + "\n\n")
-		}
-		if err := render.Text(t, f, render.TextOptions{Color: t.o.Color, Verbose: t.o.Verbose, AsOf: t.To}); err != nil {
+	show, more := t.first(len(list), shownFindings)
+	write, between := render.Text, ""
+	for _, f := range list[:show] {
+		t.WriteString(between)
+		if err := write(t, f, render.TextOptions{Color: t.o.Color, Verbose: t.o.Verbose, AsOf: t.To}); err != nil {
 			return err
 		}
+		if between = "\n" + strings.Repeat("─", 80) + "\n\n"; !t.o.Verbose {
+			write, between = render.Headline, "\n"
+		}
 	}
-	if n := len(list) - len(show); n > 0 {
-		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", render.Count(n, "finding"))
-	}
+	t.more("\n", more, "finding")
 	return nil
+}
+
+// first is how many of n things are shown, and how many more there are.
+func (t *writer) first(n, most int) (show, more int) {
+	if t.o.Verbose {
+		return n, 0
+	}
+	show = min(n, most)
+	return show, n - show
+}
+
+// more says how many things are not shown.
+func (t *writer) more(indent string, n int, thing string) {
+	if n > 0 {
+		t.WriteString(indent + render.More(n, thing) + "\n")
+	}
 }
 
 // others are findings about others, in a line each.
@@ -142,38 +159,33 @@ func (t *writer) others() {
 		return
 	}
 	t.WriteString("\nMet on the way\n")
-	show := list
-	if !t.o.Verbose && len(show) > shownFindings+1 {
-		show = show[:shownFindings]
+	show, more := t.first(len(list), shownOthers)
+	for _, f := range list[:show] {
+		s := fmt.Sprintf("%s %s (%s), %s", strings.ReplaceAll(string(f.Verdict), "_", " "), render.OneLine(render.SubjectName(f.Subject)), f.Severity, render.Relative(f.LastSeen, t.To))
+		if t.o.Verbose {
+			s += ": " + f.Summary
+		}
+		t.paragraph("  - ", s)
 	}
-	for _, f := range show {
-		t.paragraph("  - ", fmt.Sprintf("%s %s (%s), %s: %s", strings.ReplaceAll(string(f.Verdict), "_", " "), render.OneLine(render.SubjectName(f.Subject)), f.Severity, render.Relative(f.LastSeen, t.To), f.Summary))
-	}
-	if n := len(list) - len(show); n > 0 {
-		fmt.Fprintf(t, "  … and %d more (-v shows all)\n", n)
-	}
+	t.more("  ", more, "finding")
 }
 
 // lineage is the tree of each key.
 func (t *writer) lineage() {
-	show := t.Keys
-	if !t.o.Verbose && len(show) > shownKeys+1 {
-		show = show[:shownKeys]
-	}
-	for i, k := range show {
-		title := "Lineage (times are UTC)"
-		if i > 0 {
-			title = ""
-		}
-		t.WriteString("\n")
-		if title != "" {
-			t.WriteString(title + "\n\n")
+	show, more := t.first(len(t.Keys), shownKeys)
+	for i, k := range t.Keys[:show] {
+		t.day = k.day()
+		switch {
+		case i > 0:
+			t.WriteString("\n")
+		case t.day != "":
+			fmt.Fprintf(t, "\nLineage (%s UTC)\n", t.day)
+		default:
+			t.WriteString("\nLineage (times are UTC)\n")
 		}
 		t.chain(k)
 	}
-	if n := len(t.Keys) - len(show); n > 0 {
-		fmt.Fprintf(t, "\n… and %s more (-v shows all)\n", render.Count(n, "key"))
-	}
+	t.more("  ", more, "key")
 }
 
 // further says how to ask for a key's lineage, where an account was asked about.
@@ -202,7 +214,7 @@ func (t *writer) chain(k *Key) {
 	if len(above) > 0 {
 		root = above[0]
 	}
-	if root.Issuance != nil && root.Issuance.By != "" && root.Issuance.Session != "" {
+	if t.o.Verbose && root.Issuance != nil && root.Issuance.By != "" && root.Issuance.Session != "" {
 		t.paragraph(indent, root.Issuance.By)
 		indent += "  "
 	}
@@ -215,40 +227,64 @@ func (t *writer) chain(k *Key) {
 }
 
 func (t *writer) children(indent string, k *Key) {
-	show := k.Children
-	if !t.o.Verbose && len(show) > shownChildren+1 {
-		show = show[:shownChildren]
-	}
-	for _, c := range show {
-		t.key(indent, c, true)
+	show, more := t.first(len(k.Children), shownChildren)
+	for _, c := range k.Children[:show] {
+		t.key(indent, c, t.o.Verbose)
 		t.children(indent+"  ", c)
 	}
-	if n := len(k.Children) - len(show) + k.More; n > 0 {
-		fmt.Fprintf(t, "%s… and %s more that it issued\n", indent, render.Count(n, "key"))
+	t.more(indent, more, "key")
+	if k.More > 0 {
+		t.paragraph(indent, fmt.Sprintf("… and %s that it issued before", render.Count(k.More, "key")))
 	}
 }
 
 // key writes a key: whose it is, then how it came, when it ends, who cut it
-// off, what it did and where.
+// off, and of one as a whole what it did and where. Unless all is asked for, those
+// that it came from, and that it issued, stand in a line each.
 func (t *writer) key(indent string, k *Key, whole bool) {
 	head := k.ID + "  " + name(k.Owner)
 	if k.Issuance != nil && k.Issuance.Session != "" {
 		head += ", session " + k.Issuance.Session
+	}
+	short := !whole && !t.o.Verbose
+	if short {
+		head += t.state(k)
 	}
 	t.paragraph(indent+"└─ ", head)
 	if !whole && t.shown[k.ID] {
 		return
 	}
 	t.shown[k.ID] = t.shown[k.ID] || !whole
+	if short {
+		return
+	}
 	line := func(title, text string) { t.paragraph(fmt.Sprintf("%s   %-8s ", indent, title), text) }
 	t.came(k, line)
 	t.end(k, line)
 	for _, c := range k.CutOffs {
-		line("cut off", fmt.Sprintf("%s by %s%s: %s", t.when(c.Time), c.By, from(c.From, ""), c.What))
+		where := ""
+		if t.o.Verbose {
+			where = from(c.From, "")
+		}
+		line("cut off", fmt.Sprintf("%s by %s%s: %s", t.when(c.Time), c.By, where, c.What))
 	}
 	if whole {
 		t.did(k, line)
 		t.used(k, line)
+	}
+}
+
+// state is how a key stands, in a few words.
+func (t *writer) state(k *Key) string {
+	switch is := k.Issuance; {
+	case len(k.CutOffs) > 0:
+		return ", cut off " + render.Relative(k.CutOffs[len(k.CutOffs)-1].Time, t.To)
+	case is == nil || is.Expires.IsZero():
+		return ""
+	case is.Expires.After(t.To):
+		return ", ends " + render.Relative(is.Expires, t.To)
+	default:
+		return ", ended " + render.Relative(is.Expires, t.To)
 	}
 }
 
@@ -302,31 +338,31 @@ func (t *writer) did(k *Key, line func(title, text string)) {
 	count, failed := 0, 0
 	first, last := k.Calls[0].First, k.Calls[0].Last
 	var parts []string
-	show := k.Calls
-	if !t.o.Verbose && len(show) > shownCalls+1 {
-		show = show[:shownCalls]
-	}
+	show, more := t.first(len(k.Calls), shownCalls)
 	for _, c := range k.Calls {
 		count, failed = count+c.Count, failed+c.Failed()
 		first, last = incident.Earlier(first, c.First), incident.Later(last, c.Last)
 	}
-	for _, c := range show {
-		parts = append(parts, c.words())
+	for _, c := range k.Calls[:show] {
+		parts = append(parts, c.words(t.o.Verbose))
 	}
-	if n := len(k.Calls) - len(show); n > 0 {
-		parts = append(parts, fmt.Sprintf("and %s more", render.Count(n, "operation")))
+	if more > 0 {
+		parts = append(parts, render.Count(more, "other operation"))
 	}
 	s := render.Count(count, "call")
 	if failed > 0 {
 		s += fmt.Sprintf(", %d of them failed", failed)
 	}
-	line("did", fmt.Sprintf("%s, %s: %s", s, strings.TrimSuffix(render.When(first, last), " UTC"), strings.Join(parts, ", ")))
+	if t.o.Verbose {
+		s += ", " + t.between(first, last)
+	}
+	line("did", s+": "+strings.Join(parts, ", "))
 }
 
 // words is an operation with its count, and how its calls failed.
-func (t Tally) words() string {
+func (t Tally) words(failures bool) string {
 	s := fmt.Sprintf("%d %s", t.Count, t.Operation)
-	if t.Failed() == 0 {
+	if t.Failed() == 0 || !failures {
 		return s
 	}
 	var codes []string
@@ -337,11 +373,8 @@ func (t Tally) words() string {
 }
 
 func (t *writer) used(k *Key, line func(title, text string)) {
-	show := k.Places
-	if !t.o.Verbose && len(show) > shownPlaces+1 {
-		show = show[:shownPlaces]
-	}
-	for i, p := range show {
+	show, more := t.first(len(k.Places), shownPlaces)
+	for i, p := range k.Places[:show] {
 		title := "from"
 		if i > 0 {
 			title = ""
@@ -350,27 +383,32 @@ func (t *writer) used(k *Key, line func(title, text string)) {
 		if p.Refused {
 			s += ", refused"
 		}
-		line(title, s+", "+strings.TrimSuffix(render.When(p.First, p.Last), " UTC"))
+		line(title, s+", "+t.between(p.First, p.Last))
 	}
-	if n := len(k.Places) - len(show); n > 0 {
-		line("", fmt.Sprintf("and %s more", render.Count(n, "place")))
+	if more > 0 {
+		line("", render.More(more, "place"))
 	}
 }
 
 // limits says what was read, and what cannot be seen there.
 func (t *writer) limits() {
 	t.WriteString("\n")
-	t.paragraph("Read     ", fmt.Sprintf("account %s, %s, %s to %s UTC: %s, %s", t.Account, strings.Join(t.Regions, ", "), clock(t.From), clock(t.To), render.Count(t.Events, "event"), render.Count(t.Requests, "request")))
+	read := fmt.Sprintf("%s of %s in %s", render.Count(t.Events, "event"), incident.Span(t.To.Sub(t.From)), strings.Join(t.Regions, ", "))
+	if t.o.Verbose {
+		read += fmt.Sprintf(", account %s, %s", t.Account, render.When(t.From, t.To))
+	}
+	t.paragraph("Read     ", read)
 	title := "Unread   "
 	for _, u := range t.unread() {
 		t.paragraph(title, u)
 		title = "         "
 	}
-	unseen := "failed authentication, data events, other Regions, the last minutes"
-	if t.o.Verbose {
-		unseen = strings.Join(t.Blind(), "; ")
+	if !t.o.Verbose {
+		t.paragraph("Unseen   ", "failed authentication, data events, other Regions, the last minutes")
+		return
 	}
-	t.paragraph("Unseen   ", unseen)
+	t.paragraph("Unseen   ", strings.Join(t.Blind(), "; "))
+	t.paragraph("Asked    ", render.Count(t.Requests, "request"))
 }
 
 // unread says what was not read to its end. Unless all is asked for, questions
@@ -392,7 +430,7 @@ func (t *writer) unread() []string {
 	for _, why := range order {
 		s := questions[why][0]
 		if n := len(questions[why]) - 1; n > 0 {
-			s += fmt.Sprintf(", and %d more (-v shows all)", n)
+			s += ", " + render.More(n, "")
 		}
 		lines = append(lines, s+": "+why)
 	}
@@ -414,7 +452,73 @@ func (r Result) Blind() []string {
 }
 
 func (t *writer) when(at time.Time) string {
-	return fmt.Sprintf("%s (%s)", clock(at), render.Relative(at, t.To))
+	return fmt.Sprintf("%s (%s)", t.clock(at), render.Relative(at, t.To))
+}
+
+// clock is a time, without the day if that is the one of all.
+func (t *writer) clock(at time.Time) string {
+	if t.day != "" {
+		return at.UTC().Format(time.TimeOnly)
+	}
+	return clock(at)
+}
+
+// between is a time or a range of times.
+func (t *writer) between(first, last time.Time) string {
+	if t.day == "" {
+		return strings.TrimSuffix(render.When(first, last), " UTC")
+	}
+	if first.Equal(last) {
+		return t.clock(first)
+	}
+	return t.clock(first) + " to " + t.clock(last)
+}
+
+// day is the day of all times that are told of a key and of those above and below
+// it, empty if they are of several.
+func (k *Key) day() string {
+	times := k.times()
+	for p := k.Parent; p != nil; p = p.Parent {
+		times = append(times, p.own()...)
+	}
+	day := ""
+	for _, at := range times {
+		d := at.UTC().Format(time.DateOnly)
+		if day != "" && day != d {
+			return ""
+		}
+		day = d
+	}
+	return day
+}
+
+// times are those of a key and of what it issued.
+func (k *Key) times() []time.Time {
+	times := k.own()
+	for _, c := range k.Children {
+		times = append(times, c.times()...)
+	}
+	return times
+}
+
+func (k *Key) own() []time.Time {
+	var times []time.Time
+	if is := k.Issuance; is != nil {
+		times = append(times, is.Time)
+		if !is.Expires.IsZero() {
+			times = append(times, is.Expires)
+		}
+	}
+	for _, c := range k.CutOffs {
+		times = append(times, c.Time)
+	}
+	for _, p := range k.Places {
+		times = append(times, p.First, p.Last)
+	}
+	for _, c := range k.Calls {
+		times = append(times, c.First, c.Last)
+	}
+	return times
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.DateTime) }

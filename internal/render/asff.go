@@ -332,10 +332,10 @@ func asffProductFields(f incident.Finding, links []Link, productVersion string) 
 	put("workloads", strings.Join(f.Subject.Workloads, ", "))
 	put("attack", strings.Join(f.ATTACK, ", "))
 	if f.Interval != nil {
-		put("interval", rhythm(*f.Interval))
+		put("interval", rhythm(*f.Interval, time.Time{}))
 	}
 	if f.BlastRadius != nil {
-		put("blastRadius", reach(*f.BlastRadius))
+		put("blastRadius", reach(*f.BlastRadius, f.FirstSeen, time.Time{}))
 	}
 	numbered := func(key string, values []string, most int) {
 		for i, value := range values[:min(len(values), most)] {

@@ -126,13 +126,14 @@ func chatText(f incident.Finding, n Note) string {
 		lines = append(lines, markdownWithin(n.News, chatSentence), "")
 	}
 	lines = append(lines, markdownWithin(f.Summary, chatSentence), "", markdownWithin(assessment(f)+", "+n.place(f), chatFact))
-	lines = append(lines, chatFacts("Why (times are UTC)", f.Evidence)...)
-	lines = append(lines, chatFacts("What spoke against it", f.CounterEvidence)...)
+	times := timesOf(f)
+	lines = append(lines, chatFacts("Why ("+times.title()+")", f.Evidence, times)...)
+	lines = append(lines, chatFacts("What spoke against it", f.CounterEvidence, times)...)
 	if f.Interval != nil {
-		lines = append(lines, "", "Rhythm: "+markdownWithin(rhythm(*f.Interval), chatFact))
+		lines = append(lines, "", "Rhythm: "+markdownWithin(rhythm(*f.Interval, time.Time{}), chatFact))
 	}
 	if f.BlastRadius != nil {
-		lines = append(lines, "", "Reach: "+markdownWithin(reach(*f.BlastRadius), chatSentence))
+		lines = append(lines, "", "Reach: "+markdownWithin(reach(*f.BlastRadius, f.FirstSeen, time.Time{}), chatSentence))
 	}
 	links := Links(f)
 	for _, l := range links[:min(len(links), chatLinks)] {
@@ -141,14 +142,19 @@ func chatText(f incident.Finding, n Note) string {
 	return linesWithin(lines, chatDescription)
 }
 
-func chatFacts(title string, facts []incident.Evidence) []string {
+// chatFacts are facts in the order of time. A message is read at any time, so that
+// times are told relative to the incident's first event, and to no now.
+func chatFacts(title string, facts []incident.Evidence, times eventTimes) []string {
 	if len(facts) == 0 {
 		return nil
 	}
 	shown := weightiest(facts, min(len(facts), chatEvidence))
 	lines := []string{"", title}
 	for _, e := range shown {
-		lines = append(lines, "- "+e.Time.UTC().Format(clock)+" "+markdownWithin(e.Fact, chatFact))
+		if day := times.turns(e.Time); day != "" {
+			lines = append(lines, day)
+		}
+		lines = append(lines, "- "+strings.Join(strings.Fields(times.of(e.Time)), " ")+" "+markdownWithin(e.Fact, chatFact))
 	}
 	if n := len(facts) - len(shown); n > 0 {
 		lines = append(lines, fmt.Sprintf("- and %d more of less weight", n))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
@@ -58,7 +59,7 @@ func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
 // most 72 characters, and times are in UTC.
 func Email(w io.Writer, f incident.Finding, n Note) error {
 	var m mail
-	m.paragraph("", heading(f.Verdict)+": "+SubjectName(f.Subject))
+	m.paragraph("", heading(f.Verdict)+": "+SubjectName(f.Subject)+firstStep(f.NextSteps))
 	m.paragraph("", assessment(f)+", "+n.place(f))
 	m.WriteByte('\n')
 	m.paragraph("", f.Summary)
@@ -75,6 +76,22 @@ func Email(w io.Writer, f incident.Finding, n Note) error {
 		return fmt.Errorf("write mail: %w", err)
 	}
 	return nil
+}
+
+// firstStep is what to do first, without the command for it.
+func firstStep(steps []string) string {
+	if steps = nonEmpty(steps); len(steps) == 0 {
+		return ""
+	}
+	list := parts(steps[0])
+	if len(list) == 0 || list[0].command {
+		return ""
+	}
+	said := strings.TrimRight(list[0].text, " :.(")
+	if strings.HasSuffix(said, "?") {
+		return ". " + said
+	}
+	return ". " + said + "."
 }
 
 // mail is a body as it is being written.
@@ -185,10 +202,10 @@ func (m *mail) evidence(title string, facts []incident.Evidence, times eventTime
 // known is the rhythm and the reach of the incident, where they are known.
 func (m *mail) known(f incident.Finding) {
 	if f.Interval != nil {
-		m.list("Rhythm", "", rhythm(*f.Interval))
+		m.list("Rhythm", "", rhythm(*f.Interval, time.Time{}))
 	}
 	if f.BlastRadius != nil {
-		m.list("Reach", "", reach(*f.BlastRadius))
+		m.list("Reach", "", reach(*f.BlastRadius, f.FirstSeen, time.Time{}))
 	}
 }
 

@@ -158,7 +158,7 @@ func TestMailsShowWhatMatters(t *testing.T) {
 	body := written(t, Email, opened(), Note{News: "The severity was raised from high to critical."})
 	at := 0
 	for _, part := range []string{
-		"COMPROMISE: role payments-role\n", "critical, 97 % sure", "Role payments-role was opened", "raised from high", "DO NOW\n1. Close the trust policy",
+		"COMPROMISE: role payments-role. Close the trust policy again.\n", "critical, 97 % sure", "Role payments-role was opened", "raised from high", "DO NOW\n1. Close the trust policy",
 		"WHY (2026-03-04 UTC, + SINCE 10:00:00)\n  10:00:00           role", "11:07:31  +68 min  ec2", "WHAT SPOKE AGAINST IT", "developer is listed", "REACH", "revision 3",
 	} {
 		n := strings.Index(body[at:], part)
@@ -372,5 +372,54 @@ func TestUnknownTimesAreLeftOut(t *testing.T) {
 	f.FirstSeen = time.Time{}
 	if s := written(t, Chat, f, Note{}); strings.Contains(s, "firstSeen") {
 		t.Errorf("an unknown time is told: %s", s)
+	}
+}
+
+// TestTheFirstLineOfAMailSaysWhatToDo, since phones show no more.
+func TestTheFirstLineOfAMailSaysWhatToDo(t *testing.T) {
+	for name, test := range map[string]struct {
+		steps []string
+		want  string
+	}{
+		"a command is left out":       {[]string{"Revoke the sessions: `aws iam x`", "Then wait"}, "COMPROMISE: role payments-role. Revoke the sessions."},
+		"one in brackets, too":        {[]string{"Check the pair (`aws sts get-caller-identity`), in the same shell"}, "COMPROMISE: role payments-role. Check the pair."},
+		"a question stays one":        {[]string{"Ask lena: was it you?"}, "COMPROMISE: role payments-role. Ask lena: was it you?"},
+		"nothing but a command":       {[]string{"`aws iam x`"}, "COMPROMISE: role payments-role"},
+		"an empty command":            {[]string{"``"}, "COMPROMISE: role payments-role"},
+		"nothing to do":               {nil, "COMPROMISE: role payments-role"},
+		"the first that says nothing": {[]string{" ", "Wait."}, "COMPROMISE: role payments-role. Wait."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := opened()
+			f.NextSteps = test.steps
+			if got, _, _ := strings.Cut(written(t, Email, f, Note{}), "\n"); got != test.want {
+				t.Errorf("first line %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestAFindingFitsOnAScreen unless all is asked for, whatever it holds.
+func TestAFindingFitsOnAScreen(t *testing.T) {
+	f := opened()
+	for i := range 40 {
+		e := f.Evidence[i%7]
+		e.Fact = strings.Repeat("a long fact ", 12)
+		f.Evidence = append(f.Evidence, e)
+		f.CounterEvidence = append(f.CounterEvidence, e)
+		f.NextSteps = append(f.NextSteps, strings.Repeat("a long step ", 12))
+		f.BlastRadius.Principals = append(f.BlastRadius.Principals, "role/111122223333/another")
+	}
+	var b bytes.Buffer
+	if err := Text(&b, f, TextOptions{AsOf: at("12:00:00")}); err != nil {
+		t.Fatal(err)
+	}
+	if rows := onScreen(b.String()); rows > 40 {
+		t.Errorf("%d rows:\n%s", rows, &b)
+	}
+	for _, want := range []string{"critical, 97 % sure", "Do now\n    1. Close the trust policy", "+ since 10:00:00, 2 h ago)", "41 principals", "more steps, 84 more facts, -v shows them", "(53 min ago)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("without %q:\n%s", want, &b)
+		}
 	}
 }

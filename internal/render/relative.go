@@ -73,12 +73,17 @@ func (t *eventTimes) turns(at time.Time) string {
 
 // of is a time, in a column of its own width.
 func (t eventTimes) of(at time.Time) string {
-	since := ""
-	switch d := at.Sub(t.first); {
+	return fmt.Sprintf("%s %8s", at.UTC().Format(time.TimeOnly), since(at, t.first))
+}
+
+// since is how long a time lies after the first one, or before it; nothing for
+// the first one itself.
+func since(at, first time.Time) string {
+	switch d := at.Sub(first); {
 	case d >= time.Second:
-		since = "+" + Distance(d)
+		return "+" + Distance(d)
 	case d <= -time.Second:
-		since = "-" + Distance(d)
+		return "-" + Distance(d)
 	}
-	return fmt.Sprintf("%s %8s", at.UTC().Format(time.TimeOnly), since)
+	return ""
 }

@@ -325,7 +325,7 @@ func TestAWideReachIsCounted(t *testing.T) {
 	for i := range 420 {
 		names = append(names, fmt.Sprintf("w%03d", i))
 	}
-	few, many := reach(incident.BlastRadius{LiveSessions: 20, Principals: names[:20]}), reach(incident.BlastRadius{LiveSessions: 420, Principals: names})
+	few, many := reach(incident.BlastRadius{LiveSessions: 20, Principals: names[:20]}, at("10:00:00"), time.Time{}), reach(incident.BlastRadius{LiveSessions: 420, Principals: names}, at("10:00:00"), time.Time{})
 	if !strings.HasSuffix(few, "w018, w019") || strings.Contains(few, "more") {
 		t.Errorf("few: %s", few)
 	}

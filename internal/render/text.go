@@ -27,38 +27,62 @@ type TextOptions struct {
 
 const (
 	width = 80
-	// shownEvidence is how many facts of a side are shown unless all are asked
-	// for: the weightiest.
-	shownEvidence = 5
-	shownSteps    = 3
-	clock         = "2006-01-02 15:04:05"
+	clock = "2006-01-02 15:04:05"
+)
+
+// What is shown unless all is asked for, so that a finding fits on a screen: the
+// weightiest facts of either side, and the first steps, in as many rows.
+const (
+	shownFor     = 3
+	shownAgainst = 1
+	shownSteps   = 8
 )
 
 // Text writes a finding for people, 80 columns wide: the verdict and whom it is
 // about first, then what to do, then why.
 func Text(w io.Writer, f incident.Finding, o TextOptions) error {
 	t := &text{verbose: o.Verbose, asOf: o.AsOf}
+	why, against := t.limited(f.Evidence, shownFor), t.limited(f.CounterEvidence, shownAgainst)
 	t.heading(f, o.Color)
-	t.paragraph("  ", f.Summary)
-	if s := o.Suppression; s != nil {
-		t.paragraph("  ", fmt.Sprintf("Suppressed until %s: %s", s.Until.UTC().Format(clock), s.Reason))
+	if o.Verbose {
+		t.paragraph("  ", f.Summary)
+	} else {
+		t.paragraph("  ", withoutFact(f.Summary, why))
 	}
-	t.steps(f.NextSteps)
+	t.suppressed(o.Suppression)
+	t.doNow(f.NextSteps)
 	times := timesOf(f)
-	t.evidence("Why ("+times.title()+")", f.Evidence, times)
-	t.evidence("What spoke against it", f.CounterEvidence, times)
+	t.evidence("Why ("+times.title()+ago(f.FirstSeen, o.AsOf)+")", why, times)
+	t.evidence("What spoke against it", against, times)
+	t.facts += len(f.Evidence) + len(f.CounterEvidence) - len(why) - len(against)
 	t.known(f)
 	if o.Verbose {
 		t.list("What would change the verdict", wouldChange(f))
 		t.links(Links(f))
-	} else if len(f.Capped) > 0 {
-		t.section("Not all evidence could be weighed; -v says what was left out")
 	}
 	t.identity(f)
-	if _, err := io.WriteString(w, t.String()); err != nil {
-		return fmt.Errorf("write finding: %w", err)
+	return t.writeTo(w)
+}
+
+// Headline writes a finding in a few lines: the verdict, whom it is about, and
+// what happened.
+func Headline(w io.Writer, f incident.Finding, o TextOptions) error {
+	t := &text{asOf: o.AsOf}
+	t.heading(f, o.Color)
+	t.paragraph("  ", f.Summary)
+	t.suppressed(o.Suppression)
+	return t.writeTo(w)
+}
+
+// withoutFact is a summary without the fact at its end, if that stands among
+// those that follow.
+func withoutFact(summary string, facts []incident.Evidence) string {
+	for _, e := range facts {
+		if s, ok := strings.CutSuffix(summary, ": "+e.Fact+"."); ok {
+			return s + "."
+		}
 	}
-	return nil
+	return summary
 }
 
 // text is a finding as it is being written.
@@ -66,6 +90,21 @@ type text struct {
 	strings.Builder
 	verbose bool
 	asOf    time.Time
+	// How many steps and facts are not shown.
+	steps, facts int
+}
+
+func (t *text) writeTo(w io.Writer) error {
+	if _, err := io.WriteString(w, t.String()); err != nil {
+		return fmt.Errorf("write finding: %w", err)
+	}
+	return nil
+}
+
+func (t *text) suppressed(s *incident.Suppression) {
+	if s != nil {
+		t.paragraph("  ", fmt.Sprintf("Suppressed until %s UTC: %s", s.Until.UTC().Format(clock), s.Reason))
+	}
 }
 
 // heading is the one line that must be enough: what, who, how bad, how sure.
@@ -127,27 +166,54 @@ func paint(v incident.Verdict) string {
 	return "\x1b[1;32m" // green
 }
 
-// steps are what to do. The first ones are the urgent ones.
-func (t *text) steps(steps []string) {
+// doNow is what to do. The first steps are the urgent ones.
+func (t *text) doNow(steps []string) {
 	if len(steps) == 0 {
 		return
 	}
 	t.section("Do now")
-	shown := steps
-	if !t.verbose && len(steps) > shownSteps+1 {
-		shown = steps[:shownSteps]
+	rows := 0
+	for i, s := range steps {
+		step := Paragraph(fmt.Sprintf("    %d. ", i+1), s)
+		if rows += onScreen(step); i > 0 && rows > shownSteps && !t.verbose {
+			t.steps = len(steps) - i
+			return
+		}
+		t.WriteString(step)
 	}
-	for i, s := range shown {
-		t.paragraph(fmt.Sprintf("    %d. ", i+1), s)
-	}
-	t.more(len(steps) - len(shown))
 }
 
-// more says how many entries of a list are not shown.
-func (t *text) more(n int) {
-	if n > 0 {
-		fmt.Fprintf(t, "    … and %d more (-v shows all)\n", n)
+// onScreen is how many rows lines take on a terminal of 80 columns. A command
+// stays in one line, which a terminal breaks.
+func onScreen(lines string) int {
+	n := 0
+	for line := range strings.Lines(lines) {
+		n += max(1, (columns(strings.TrimSuffix(line, "\n"))+width-1)/width)
 	}
+	return n
+}
+
+// more says how many steps and facts are not shown.
+func (t *text) more() {
+	switch {
+	case t.steps > 0 && t.facts > 0:
+		t.paragraph("  ", fmt.Sprintf("… %s, %s, -v shows them", Count(t.steps, "more step"), Count(t.facts, "more fact")))
+	case t.steps > 0:
+		t.paragraph("  ", More(t.steps, "step"))
+	case t.facts > 0:
+		t.paragraph("  ", More(t.facts, "fact"))
+	}
+}
+
+// More says that there are more things than were shown, and how they are.
+func More(n int, thing string) string {
+	switch {
+	case n == 1:
+		return strings.TrimSpace("… 1 more "+thing) + ", -v shows it"
+	case thing == "":
+		return fmt.Sprintf("… %d more, -v shows them", n)
+	}
+	return fmt.Sprintf("… %d more %ss, -v shows them", n, thing)
 }
 
 func (t *text) section(title string) { fmt.Fprintf(t, "\n  %s\n", title) }
@@ -158,8 +224,7 @@ func (t *text) evidence(title string, facts []incident.Evidence, times eventTime
 		return
 	}
 	t.section(title)
-	shown := weightiest(facts, t.limit(len(facts)))
-	for _, e := range shown {
+	for _, e := range facts {
 		if day := times.turns(e.Time); day != "" {
 			t.WriteString("    " + day + "\n")
 		}
@@ -169,16 +234,14 @@ func (t *text) evidence(title string, facts []incident.Evidence, times eventTime
 			t.origin(strings.Repeat(" ", columns(prefix)), e)
 		}
 	}
-	t.more(len(facts) - len(shown))
 }
 
-// limit is how many of n facts are shown. One more than usual is shown rather
-// than announced.
-func (t *text) limit(n int) int {
-	if t.verbose || n <= shownEvidence+1 {
-		return n
+// limited are the weightiest facts, unless all are asked for.
+func (t *text) limited(facts []incident.Evidence, most int) []incident.Evidence {
+	if t.verbose {
+		most = len(facts)
 	}
-	return shownEvidence
+	return weightiest(facts, min(len(facts), most))
 }
 
 // weightiest returns the n weightiest facts, in the order of time.
@@ -205,34 +268,36 @@ func (t *text) origin(indent string, e incident.Evidence) {
 	t.paragraph(indent, "event "+e.EventID)
 }
 
-// known is the rhythm and the reach of the incident, where they are known.
+// known is the rhythm and the reach of the incident, where they are known, and
+// what of the evidence could not be weighed.
 func (t *text) known(f incident.Finding) {
+	t.WriteByte('\n')
 	if i := f.Interval; i != nil {
-		t.section("Rhythm")
-		t.paragraph("    ", rhythm(*i))
+		t.paragraph("  Rhythm  ", rhythm(*i, t.asOf))
 	}
-	if b := f.BlastRadius; b != nil {
-		t.section("Reach")
-		t.paragraph("    ", reach(*b))
+	if b := f.BlastRadius; b != nil && t.verbose {
+		t.paragraph("  Reach   ", reach(*b, f.FirstSeen, t.asOf))
+	} else if b != nil {
+		t.paragraph("  Reach   ", reachInShort(*b, f.FirstSeen, t.asOf))
 	}
+	if len(f.Capped) > 0 && !t.verbose {
+		t.paragraph("  Mind    ", "not all evidence could be weighed; -v says what was left out")
+	}
+	t.more()
 }
 
-func rhythm(i incident.Interval) string {
+func rhythm(i incident.Interval, asOf time.Time) string {
 	s := fmt.Sprintf("%d times, every %s (± %s)", i.Occurrences, incident.Span(i.Period), incident.Span(i.Jitter))
 	if !i.NextExpected.IsZero() {
-		s += ", next expected at " + i.NextExpected.UTC().Format(clock)
+		s += fmt.Sprintf(", next expected at %s UTC", i.NextExpected.UTC().Format(clock)) + ago(i.NextExpected, asOf)
 	}
 	return s
 }
 
-func reach(b incident.BlastRadius) string {
-	s := fmt.Sprintf("%d sessions still alive", b.LiveSessions)
-	if b.LiveSessions == 1 {
-		s = "1 session still alive"
-	}
-	if !b.Until.IsZero() {
-		s += " until " + b.Until.UTC().Format(clock)
-	}
+// reach says whom and what a credential reaches, and how long yet: counted from
+// now, and from the incident's first event where there is no now.
+func reach(b incident.BlastRadius, first, asOf time.Time) string {
+	s := alive(b, first, asOf)
 	if len(b.Principals) > 0 {
 		s += "; principals: " + some(b.Principals)
 	}
@@ -240,6 +305,30 @@ func reach(b incident.BlastRadius) string {
 		s += "; services used: " + strings.Join(b.Services, ", ")
 	}
 	return s
+}
+
+func reachInShort(b incident.BlastRadius, first, asOf time.Time) string {
+	s := alive(b, first, asOf)
+	if n := len(b.Principals); n > 1 {
+		s += "; " + Count(n, "principal")
+	}
+	return s
+}
+
+func alive(b incident.BlastRadius, first, asOf time.Time) string {
+	live := Count(b.LiveSessions, "session") + " still alive"
+	until := b.Until.UTC().Format(clock) + " UTC"
+	switch {
+	case b.LiveSessions == 0:
+		return "no session still alive"
+	case b.Until.IsZero():
+		return live
+	case asOf.IsZero():
+		return strings.TrimSuffix(fmt.Sprintf("%s until %s (%s)", live, until, since(b.Until, first)), " ()")
+	case b.Until.Before(asOf):
+		return fmt.Sprintf("no session still alive; the last of %d ended %s (%s)", b.LiveSessions, until, Relative(b.Until, asOf))
+	}
+	return fmt.Sprintf("%s until %s (%s)", live, until, Relative(b.Until, asOf))
 }
 
 // some lists names, of very many the first ones.
@@ -272,9 +361,9 @@ func (t *text) links(links []Link) {
 	}
 }
 
-// identity is what other systems need to find the finding again.
+// identity is what other systems need to find the finding again, and how it stands.
 func (t *text) identity(f incident.Finding) {
-	parts := []string{string(f.Cause), "account " + f.Account}
+	parts := []string{fmt.Sprintf("%s, %s", f.Cause, f.Status), "account " + f.Account}
 	if f.Region != "" {
 		parts = append(parts, f.Region)
 	}
@@ -283,7 +372,12 @@ func (t *text) identity(f incident.Finding) {
 	} else if n := len(f.Subject.AccessKeyIDs); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d keys", n))
 	}
-	parts = append(parts, When(f.FirstSeen, f.LastSeen)+ago(f.LastSeen, t.asOf), fmt.Sprintf("revision %d, %s", f.Revision, f.Status), f.ID)
+	if t.verbose {
+		parts = append(parts, fmt.Sprintf("revision %d", f.Revision), When(f.FirstSeen, f.LastSeen)+ago(f.LastSeen, t.asOf))
+	} else if f.LastSeen.After(f.FirstSeen) {
+		parts = append(parts, "until "+strings.TrimPrefix(f.LastSeen.UTC().Format(clock), f.FirstSeen.UTC().Format(time.DateOnly)+" ")+ago(f.LastSeen, t.asOf))
+	}
+	parts = append(parts, f.ID)
 	if t.verbose {
 		if len(f.Subject.AccessKeyIDs) > 1 {
 			parts = append(parts, "keys "+strings.Join(f.Subject.AccessKeyIDs, " "))
@@ -292,7 +386,9 @@ func (t *text) identity(f incident.Finding) {
 			parts = append(parts, "ATT&CK "+strings.Join(f.ATTACK, " "))
 		}
 	}
-	t.WriteByte('\n')
+	if t.verbose {
+		t.WriteByte('\n')
+	}
 	t.paragraph("  ", strings.Join(parts, " · "))
 }
 
