@@ -31,7 +31,7 @@ func (o options) chosen() ([]rules.Rule, error) {
 
 func (o options) wants(r rules.Rule) bool {
 	switch {
-	case r.Purpose == trail.GuardRail:
+	case r.IsGuardRail():
 		return o.config.Settings.Checks.StaticCredentials
 	case r.Optional:
 		return o.implicitDenials

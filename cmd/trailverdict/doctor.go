@@ -17,6 +17,7 @@ type doctorOptions struct {
 	format  *choice
 	profile string
 	stack   string
+	config  string
 	regions []string
 	before  bool
 	policy  bool
@@ -40,6 +41,7 @@ Exit status: 0 everything was checked and is in order (there may be advice), 1 a
 problem, something that could not be checked, or no answer from AWS, 2 usage.`,
 		Example: `  trailverdict doctor --before             # is the account ready?
   trailverdict doctor                      # does what is deployed work?
+  trailverdict doctor -c trailverdict.yaml # does it suit the configuration?
   trailverdict doctor --policy > doctor-policy.json
   trailverdict doctor --format json | jq '.findings[].status'`,
 		Args: cobra.NoArgs,
@@ -47,6 +49,7 @@ problem, something that could not be checked, or no answer from AWS, 2 usage.`,
 	}
 	f := cmd.Flags()
 	o.format.add(cmd, "format", "how to print what was found")
+	f.StringVarP(&o.config, "config", "c", "", "check that what is deployed suits the configuration in `FILE`")
 	f.BoolVar(&o.before, "before", false, "check what must hold before the detector is deployed")
 	f.BoolVar(&o.policy, "policy", false, "print an IAM policy of what doctor reads, and read nothing")
 	f.StringVar(&o.profile, "profile", "", "take the credentials of the profile `NAME`")
@@ -79,12 +82,17 @@ func (p *program) doctor(ctx context.Context, o doctorOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	c, err := loadConfig(o.config)
+	if err != nil {
+		return err
+	}
 	spinner := p.spinner()
 	facts, err := inspect.Account(ctx, inspect.Options{Profile: o.profile, Stack: o.stack, Before: o.before, Regions: o.regions, Tell: spinner.tell})
 	spinner.finish()
 	if err != nil {
 		return err
 	}
+	facts.GuardRails = c.Settings.Checks.StaticCredentials
 	e := doctor.Examine(facts)
 	write := doctor.Text
 	if o.format.value == "json" {

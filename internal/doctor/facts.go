@@ -28,6 +28,9 @@ type Facts struct {
 	Home  string // the partition's home Region
 	// Before is set if only what holds before a deployment is asked.
 	Before bool
+	// GuardRails is set if the configuration asks for guard rails that take rules
+	// of their own.
+	GuardRails bool
 
 	Account, Partition, Caller string
 	// Skew is how far this machine's clock is ahead of AWS's.

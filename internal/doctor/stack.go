@@ -40,6 +40,12 @@ func stackChecks() []Check {
 			run:   patterns,
 		},
 		{
+			ID: "guard-rails", Title: "the guard rails that the configuration asks for have their rules",
+			Why:   "Environments are looked at only where a rule takes the events that set them, and the rules are in the stacks only if the configuration asked for them when they were deployed.",
+			Needs: []string{"cloudformation:DescribeStacks", "cloudformation:ListStackResources"},
+			run:   guardRails,
+		},
+		{
 			ID: "bus", Title: "the home bus takes what forwarders send",
 			Why:   "Forwarders put events on the home Region's default bus. A statement of its policy that denies goes before their role's permission.",
 			Needs: []string{"cloudformation:DescribeStacks", "events:DescribeEventBus"},
@@ -225,28 +231,51 @@ func patterns(x *exam) {
 		if s.Watching {
 			continue
 		}
-		seen := map[string]bool{}
 		var differ []string
 		each(x, s.Rules, func(p Part[Rule], r Rule) {
-			seen[p.ID] = true
 			if w, ok := want[p.ID]; ok && !sameJSON(w.Pattern, r.Pattern) {
 				differ = append(differ, p.ID)
 			}
 			n++
 		})
-		var lacking []string
-		for name, w := range want {
-			if !seen[name] && !w.Optional && (w.Everywhere || s.Region == x.Home) && !slices.ContainsFunc(s.Rules, func(p Part[Rule]) bool { return p.ID == name }) {
-				lacking = append(lacking, name)
-			}
-		}
-		slices.Sort(lacking)
+		lacking := x.lackingRules(s, func(r rules.Rule) bool { return !r.Optional })
 		fix := s.revert("Deploy this version: stack " + s.Name + " in " + s.Region + ". If this version is deployed, somebody changed it by hand.")
 		if len(differ) > 0 {
 			x.problem(s.Region, "other events than this version's are taken by "+strings.Join(differ, ", "), fix...)
 		}
 		if len(lacking) > 0 {
 			x.problem(s.Region, "stack "+s.Name+" lacks rules that this version has: "+strings.Join(lacking, ", "), fix...)
+		}
+	}
+}
+
+// lackingRules are the names of the rules that are wanted and that a stack was
+// deployed without, sorted.
+func (x *exam) lackingRules(s Stack, isWanted func(rules.Rule) bool) []string {
+	var names []string
+	for name, w := range wanted() {
+		if isWanted(w) && (w.Everywhere || s.Region == x.Home) && !slices.ContainsFunc(s.Rules, func(p Part[Rule]) bool { return p.ID == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// guardRails looks for the rules that only guard rails need. That those which are
+// there work, other checks say.
+func guardRails(x *exam) {
+	if !x.GuardRails {
+		x.skip()
+		return
+	}
+	for _, s := range x.stacks() {
+		if s.Watching {
+			continue
+		}
+		if lacking := x.lackingRules(s, rules.Rule.IsGuardRail); len(lacking) > 0 {
+			x.problem(s.Region, "stack "+s.Name+" lacks rules of guard rails: "+strings.Join(lacking, ", "),
+				"Deploy again with `-c trailverdict:config=FILE`, where FILE is the configuration that asks for them.")
 		}
 	}
 }

@@ -45,6 +45,9 @@ type Rule struct {
 	Pattern string
 }
 
+// IsGuardRail reports whether only a guard rail looks at what the rule takes.
+func (r Rule) IsGuardRail() bool { return r.Purpose == trail.GuardRail }
+
 // MaxPattern is the longest pattern that EventBridge accepts, in characters.
 const MaxPattern = 2048
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/trailverdict/trailverdict/internal/aws/inspect"
 	"github.com/trailverdict/trailverdict/internal/doctor"
@@ -135,8 +136,49 @@ func TestASoundDeploymentIsQuiet(t *testing.T) {
 			if diff := cmp.Diff(want, said(e)); diff != "" {
 				t.Error(diff)
 			}
-			if !e.Sound() || e.Count(doctor.OK) < len(doctor.Checks())-4 {
+			if !e.Sound() || e.Count(doctor.OK) < len(doctor.Checks())-5 {
 				t.Errorf("sound %v, %d checks are fine", e.Sound(), e.Count(doctor.OK))
+			}
+		})
+	}
+}
+
+// Rules that only guard rails need are missed where the configuration asks for
+// them, and nowhere else.
+func TestGuardRailsThatAreAskedForHaveRules(t *testing.T) {
+	for _, s := range []struct {
+		name, template string
+		asked          bool
+		harm           func(*deployed)
+		want           []string
+	}{
+		{"nobody asks", "smallest", false, nil, nil},
+		{"the stack was deployed without", "smallest", true, nil, []string{"problem guard-rails, us-east-1: stack trailverdict lacks rules of guard rails: EnvironmentsEcs, EnvironmentsLambda"}},
+		{"they are there", "everything", true, nil, nil},
+		{"a forwarder lacks one", "everything", true, func(d *deployed) {
+			d.far.Parts = slices.DeleteFunc(d.far.Parts, func(r *localaws.Resource) bool { return r.ID == "EnvironmentsEcs" })
+		}, []string{"problem guard-rails, eu-west-1: stack tv lacks rules of guard rails: EnvironmentsEcs"}},
+		{"one is disabled", "everything", true, func(d *deployed) {
+			d.home.Part("EnvironmentsLambda").Properties["State"] = "DISABLED"
+		}, []string{"problem rules, us-east-1: rule EnvironmentsLambda is disabled"}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			d := deploy(t, s.template)
+			if s.harm != nil {
+				s.harm(d)
+			}
+			facts, err := d.look(t, inspect.Options{Stack: d.stack})
+			if err != nil {
+				t.Fatal(err)
+			}
+			facts.GuardRails = s.asked
+			e := doctor.Examine(facts)
+			got := slices.DeleteFunc(said(e), func(line string) bool { return strings.HasPrefix(line, string(doctor.Advice)) })
+			if diff := cmp.Diff(s.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+			if told := slices.ContainsFunc(e.Findings, func(f doctor.Finding) bool { return f.Check == "guard-rails" }); told != s.asked {
+				t.Errorf("the check says something: %t, and was asked: %t", told, s.asked)
 			}
 		})
 	}
