@@ -31,6 +31,7 @@ func (v *view) denials() {
 	for _, cu := range v.cuts {
 		v.afterCut(cu, byCut[cu])
 	}
+	v.explicitDenials(rest)
 	for _, run := range runs(rest, v.settings.Thresholds.Quiet) {
 		v.assumeDenials(run)
 		v.implicitDenials(run)
@@ -326,6 +327,33 @@ func (v *view) implicitDenials(run []*incident.Signal) {
 	case v.often(implicit, v.settings.Thresholds.Denials):
 		v.add("denied_repeatedly", fmt.Sprintf("%s denied because no policy allows it, such as %s", calls(total(implicit)), orWord(implicit[0].Denial.Action, implicit[0].Operation)), implicit...)
 	}
+}
+
+// explicitDenials judges a role's calls that a policy of its own forbids, where
+// nobody was seen to write it: what cut the role off may not be recorded here.
+// Sessions whose other calls go on have run into a guard rail. Users are left
+// out, whom such policies mostly ask for MFA.
+func (v *view) explicitDenials(list []*incident.Signal) {
+	if v.who.Type != incident.Role {
+		return
+	}
+	var denied []*incident.Signal
+	for _, sig := range list {
+		if sig.Denial.Explicit && strings.Contains(sig.Denial.PolicyKind, "identity") && !v.assumes(sig) && !v.goesOn(sig) {
+			denied = append(denied, sig)
+		}
+	}
+	for _, sp := range v.spikes(denied) {
+		v.add("denied_explicitly", fmt.Sprintf("%s denied by a policy of the role's own, such as %s; who wrote it is not in the recording", calls(total(sp.signals)), action(sp.signals[0])), sp.signals...)
+	}
+}
+
+// goesOn reports whether the session of a denied call was allowed others
+// afterwards, besides the one that no policy can deny.
+func (v *view) goesOn(sig *incident.Signal) bool {
+	return slices.ContainsFunc(v.usesWith(sig.Key), func(u *incident.Use) bool {
+		return !u.Probe && v.lastOf(u).After(sig.Time)
+	})
 }
 
 // takenAway is the removal of permissions that came shortly before a denial.

@@ -463,10 +463,30 @@ func (v *view) beats(list []*incident.Signal, workload string) bool {
 	if len(on) == 0 {
 		return false
 	}
+	if r.Lifetime == 0 && v.renewedLate(on) {
+		rule, words = "refresh_rhythm_lifetime", ", each time just after the credentials had expired"+words
+	}
 	v.rhythms = append(v.rhythms, r)
 	v.add(rule, fmt.Sprintf("failures recur every %s%s: %d times so far", span(r.Period), words, r.Beats), on...)
 	return true
 }
+
+// renewedLate reports whether most beats are the first calls after a session's
+// known end. Short sessions that are only replaced when a call has failed keep a
+// beat that is noticeably longer than their lifetime.
+func (v *view) renewedLate(beats []*incident.Signal) bool {
+	late := 0
+	for _, sig := range beats {
+		if is, ok := v.graph.IssuedTo(v.who, sig.Key, sig.Time); ok && is.Expired(sig.Time) && sig.Time.Sub(is.ExpiresAt) <= justExpired {
+			late++
+		}
+	}
+	return 2*late > len(beats)
+}
+
+// justExpired is how long after its expiration a session has just expired
+// (aws-facts 13).
+const justExpired = 5 * time.Minute
 
 // minPeriod is the shortest rhythm that is no mere retrying: two thirds of the
 // shortest lifetime that AWS hands out.
@@ -533,20 +553,35 @@ func (v *view) unexplained(plain, early []failure) {
 		is, _ := v.graph.IssuedTo(v.who, run[0].Key, run[0].Time) // there is one that was live
 		v.add("died_early", fmt.Sprintf("%s failed with key %s, which was good until %s", calls(total(run)), run[0].Key, clock(is.ExpiresAt)), run...)
 	}
+	for _, sp := range v.spikes(list) {
+		in := sp.signals
+		v.add("failure_spike", fmt.Sprintf("%s failed%s within %s, where %.1f were to be expected", calls(total(in)), v.from(in), span(in[len(in)-1].Time.Sub(in[0].Time)), sp.expected), in...)
+		v.foreignKeys(in)
+	}
+}
+
+// spike is signals that came at once, and how many of their time the subject's
+// own history lets expect.
+type spike struct {
+	signals  []*incident.Signal
+	expected float64
+}
+
+// spikes finds the spikes in what failed or was denied; it orders the list.
+func (v *view) spikes(list []*incident.Signal) []spike {
 	slices.SortFunc(list, compareSignals)
 	counts := make([]interval.Counted, len(list))
 	for n, sig := range list {
 		counts[n] = interval.Counted{Time: sig.Time, N: max(1, sig.Count)}
 	}
-	th := v.settings.Thresholds
-	for _, sp := range interval.Spikes(counts, interval.SpikeOptions{Floor: th.SpikeFloor}) {
+	var out []spike
+	for _, sp := range interval.Spikes(counts, interval.SpikeOptions{Floor: v.settings.Thresholds.SpikeFloor}) {
 		in := slices.DeleteFunc(slices.Clone(list), func(s *incident.Signal) bool { return s.Time.Before(sp.Start) || s.Time.After(sp.End) })
-		if len(in) == 0 {
-			continue
+		if len(in) > 0 {
+			out = append(out, spike{in, sp.Expected})
 		}
-		v.add("failure_spike", fmt.Sprintf("%s failed%s within %s, where %.1f were to be expected", calls(total(in)), v.from(in), span(in[len(in)-1].Time.Sub(in[0].Time)), sp.Expected), in...)
-		v.foreignKeys(in)
 	}
+	return out
 }
 
 // foreignKeys notes keys whose id belongs to another account than the one that

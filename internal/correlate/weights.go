@@ -118,7 +118,7 @@ var Weights = []Row{
 	{"expired_by_lineage", toX, incident.TokenExpired, 4.8, false, "the key's issuance is known, and it failed after its expiration", "CONTRACT section 2; aws-facts 6"},
 	{"expired_by_code", toX, incident.TokenExpired, 3, false, "the service said that the credentials had expired", "aws-facts 1.2"},
 	{"federation_expired", toX, incident.FederationTokenExpired, 4, false, "STS said that the OIDC or SAML token had expired", "aws-facts 1.2, 13; CONTRACT ruling 7"},
-	{"refresh_rhythm_lifetime", toX, incident.RefreshBug, 5.2, false, "failures recur at an interval that is a credential lifetime", "aws-facts 13; performance 4"},
+	{"refresh_rhythm_lifetime", toX, incident.RefreshBug, 5.2, false, "failures recur at an interval that is a credential lifetime, or as each session ends", "aws-facts 13; performance 4"},
 	{"refresh_rhythm", toX, incident.RefreshBug, 4, false, "failures recur at a predictable interval", "CONTRACT section 2; performance 4"},
 	{"renewal_stopped_in_use", toX, incident.NotRenewed, 5, false, "an established renewal stopped and the credential went on being used", "CONTRACT ruling 13"},
 	{"renewal_stopped_alone", toX, incident.NotRenewed, 2.6, false, "a renewal stopped while those of its neighbours went on", "CONTRACT ruling 13"},
@@ -143,6 +143,7 @@ var Weights = []Row{
 	// Nothing explains it.
 	{"failure_spike", toI, incident.UnexplainedFailures, 1.5, false, "more failures at once than the key's own history explains", "performance 5"},
 	{"died_early", toI, incident.UnexplainedFailures, 2, false, "the key failed before its known expiration, and nothing shows who cut it off", "CONTRACT section 2"},
+	{"denied_explicitly", toI, incident.UnexplainedFailures, 1.2, false, "a policy of the role's own denies its calls, and nobody was seen to write it", "aws-facts 0.3, 3.2"},
 	{"provider_unreachable", toI, incident.UnexplainedFailures, 1.2, false, "STS could not reach the identity provider, or the provider refused", "aws-facts 1.2"},
 }
 

@@ -14,11 +14,11 @@ import (
 // to sessions that were issued before a time, to named users of the role, or
 // to everybody. Of several statements the strongest counts.
 //
-// A deny with NotAction or NotResource still ends sessions if it has a date: a
-// condition on the issue time has no other use. Without a date it is a guard rail that leaves the role some work, and
-// so is every deny whose conditions ask about circumstances, such as the
-// network or the Region, instead of about sessions. A statement with a
-// principal belongs to a resource, not to an identity, and ends no session.
+// A deny with NotAction or NotResource, or with conditions that ask about
+// circumstances, such as the network or the Region, still ends sessions if it
+// has a date: a condition on the issue time has no other use. Without a date it
+// is a guard rail that leaves the role some work. A statement with a principal
+// belongs to a resource, not to an identity, and ends no session.
 func Revocation(d Document) *incident.Revocation {
 	var strongest *incident.Revocation
 	for _, s := range d.Statements {
@@ -105,7 +105,7 @@ func extent(list []string) reach {
 			return everything
 		case not && isAll(exempt):
 			return some
-		case not:
+		case not, everyARN(item):
 			r = nearly
 		}
 	}
@@ -117,11 +117,22 @@ func isAll(pattern string) bool {
 	return strings.Contains(pattern, "*") && strings.Trim(pattern, "*:") == ""
 }
 
-// cutOff reads the conditions of a deny. It fails if one of them limits the
-// deny by anything else than whose session it is and when it was issued.
+// everyARN reports whether pattern matches whatever has an ARN: all but the
+// calls that are about no resource.
+func everyARN(pattern string) bool {
+	rest, ok := strings.CutPrefix(pattern, "arn:")
+	if !ok {
+		return false
+	}
+	partition, rest, _ := strings.Cut(rest, ":")
+	return isAll(partition) && rest == "" || isAll(rest)
+}
+
+// cutOff reads the conditions of a deny. Without a date it fails if one of them
+// limits the deny by anything else than whose session it is.
 func cutOff(conditions []incident.Condition) (*incident.Revocation, bool) {
 	r := &incident.Revocation{}
-	var spared bool
+	var limited bool
 	for _, c := range conditions {
 		if len(c.Values) == 0 {
 			return nil, false // matches nobody
@@ -139,14 +150,14 @@ func cutOff(conditions []incident.Condition) (*incident.Revocation, bool) {
 			if !slices.ContainsFunc(c.Values, isAll) {
 				r.Users = union(r.Users, c.Values)
 			}
-		case namesUser(c.Key) && differs(op):
-			spared = true
-		case !limitsNothing(c.Key, op, c.Values):
-			return nil, false
+		case limitsNothing(c.Key, op, c.Values):
+		case namesUser(c.Key) && !differs(op):
+			return nil, false // compares a name as what it is not
+		default:
+			limited = true
 		}
 	}
-	// A deny for everybody but a few is a guard rail, unless it has a date.
-	return r, !spared || !r.IssuedBefore.IsZero()
+	return r, !limited || !r.IssuedBefore.IsZero()
 }
 
 // userKeys are the condition keys by which a revocation picks sessions.

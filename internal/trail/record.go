@@ -36,7 +36,7 @@ func decodeEvent(v jsonscan.Value, env *envelope, out *decoded) rejection {
 func decodeRecord(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	r := &out.record
 	*r = record{v: v, source: v.Get("eventSource"), name: v.Get("eventName"), memory: out.remembered()}
-	r.id = out.caller.Of(v.Get("userIdentity"))
+	r.id = out.caller.Of(object(v.Get("userIdentity")))
 	if fault, ok := r.named(); !ok {
 		return fault
 	}
@@ -223,9 +223,12 @@ func hashID(v jsonscan.Value) string {
 	return "sha256:" + hex.EncodeToString(sum[:16])
 }
 
-// object is v, or the object that v holds as text, as some pipelines write
-// nested objects.
+// object is v, or the object that v holds as text or alone in a list, as some
+// pipelines write nested objects.
 func object(v jsonscan.Value) jsonscan.Value {
+	if v.Kind() == jsonscan.Array {
+		return only(v)
+	}
 	if v.Kind() != jsonscan.String {
 		return v
 	}
@@ -238,6 +241,19 @@ func object(v jsonscan.Value) jsonscan.Value {
 		return jsonscan.Value{}
 	}
 	return inner
+}
+
+// only is the one element of a list, or nothing.
+func only(list jsonscan.Value) jsonscan.Value {
+	var one jsonscan.Value
+	list.Elements(func(n int, v jsonscan.Value) bool {
+		one = v
+		if n > 0 {
+			one = jsonscan.Value{}
+		}
+		return n == 0
+	})
+	return one
 }
 
 // operation is a call in IAM's notation. Two services name a version in their
