@@ -679,6 +679,17 @@ func TestParametersAsTextAreReadAsWell(t *testing.T) {
 	}
 }
 
+func TestObjectsAloneInAListAreReadAsWell(t *testing.T) {
+	want := signalOf(t, recordOf(iam, "DeleteRole", byRole, params(`"roleName":"orders-api"`)))
+	got := signalOf(t, recordOf(iam, "DeleteRole", "["+byRole+"]", `"requestParameters":[{"roleName":"orders-api"}]`))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("in lists (-want +got):\n%s", diff)
+	}
+	if _, r := eventOf(t, recordOf(iam, "DeleteRole", byRole, `"requestParameters":[{"roleName":"a"},{"roleName":"b"}]`)); r.Reason != SkipBadField {
+		t.Errorf("two objects in a list: rejected for %q, want %q", r.Reason, SkipBadField)
+	}
+}
+
 func TestPlaceholderRecordsAreRejected(t *testing.T) {
 	for name, when := range map[string]string{
 		"missing":       `"eventTime":null`,
