@@ -13,8 +13,11 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -32,19 +35,19 @@ type Evidence struct {
 // canonical order: by account, subject and first event. A zero asOf stands for
 // the time of the last event.
 func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
-	return final(histories(e, s, asOf, nil))
+	return final(histories(e, s, asOf, nil, 1))
 }
 
 // FindingsAbout are the final findings about the given subjects alone, by their
 // Principal.Key. The evidence must hold everything that bears on them.
 func FindingsAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) []incident.Finding {
-	return final(histories(e, s, asOf, set(subjects)))
+	return final(histories(e, s, asOf, set(subjects), 1))
 }
 
 // HistoriesAbout are the revisions of each incident of the given subjects, the
 // final one last. The evidence must hold everything that bears on them.
 func HistoriesAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) [][]incident.Finding {
-	return histories(e, s, asOf, set(subjects))
+	return histories(e, s, asOf, set(subjects), 1)
 }
 
 func set(list []string) map[string]bool {
@@ -56,9 +59,10 @@ func set(list []string) map[string]bool {
 }
 
 // Histories are the revisions of each incident, the final one last, in the order
-// of Findings.
-func Histories(e Evidence, s incident.Settings, asOf time.Time) [][]incident.Finding {
-	return histories(e, s, asOf, nil)
+// of Findings. Subjects are judged by so many workers side by side, which makes no
+// difference to them.
+func Histories(e Evidence, s incident.Settings, asOf time.Time, workers int) [][]incident.Finding {
+	return histories(e, s, asOf, nil, workers)
 }
 
 // Subjects are whom signals are about, each as the rest of the evidence names
@@ -87,7 +91,7 @@ func final(all [][]incident.Finding) []incident.Finding {
 // events are taken in the order of their time, the final one last.
 func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
 	var out []incident.Finding
-	for _, history := range histories(e, s, asOf, nil) {
+	for _, history := range histories(e, s, asOf, nil, 1) {
 		out = append(out, history...)
 	}
 	return out
@@ -95,20 +99,45 @@ func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Findi
 
 // histories are the revisions of every incident, or of those of the subjects
 // wanted.
-func histories(e Evidence, s incident.Settings, asOf time.Time, wanted map[string]bool) [][]incident.Finding {
+func histories(e Evidence, s incident.Settings, asOf time.Time, wanted map[string]bool, workers int) [][]incident.Finding {
 	w := newWorld(e, s)
 	if asOf.IsZero() {
 		asOf = w.last
 	}
-	var out [][]incident.Finding
-	for _, key := range w.order() {
-		if wanted != nil && !wanted[key] {
-			continue
-		}
+	keys := w.order()
+	if wanted != nil {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !wanted[key] })
+	}
+	providers, _ := slices.BinarySearchFunc(keys, 1, func(key string, rank int) int { return cmp.Compare(w.rank(key), rank) })
+	out := w.judged(keys[:providers], asOf, workers)
+	for _, key := range keys[providers:] {
 		out = append(out, w.historiesOf(w.subjects[key], asOf)...)
 	}
 	slices.SortStableFunc(out, func(a, b []incident.Finding) int { return compareFindings(a[len(a)-1], b[len(b)-1]) })
 	return out
+}
+
+// judged are the histories of subjects, each judged by one of the workers.
+func (w *world) judged(keys []string, asOf time.Time, workers int) [][]incident.Finding {
+	found := make([][][]incident.Finding, len(keys))
+	var next atomic.Int64
+	work := func(w *world) {
+		for n := int(next.Add(1)) - 1; n < len(keys); n = int(next.Add(1)) - 1 {
+			found[n] = w.historiesOf(w.subjects[keys[n]], asOf)
+		}
+	}
+	var wg sync.WaitGroup
+	others := make([]*world, max(0, min(workers, len(keys))-1))
+	for n := range others {
+		others[n] = w.apart()
+		wg.Go(func() { work(others[n]) })
+	}
+	work(w)
+	wg.Wait()
+	for _, o := range others {
+		maps.Copy(w.told, o.told)
+	}
+	return slices.Concat(found...)
 }
 
 // order lists the subjects, identity providers last: what their removal broke

@@ -218,7 +218,7 @@ func (v *view) providerCut(sig *incident.Signal) *cut {
 		}
 	}
 	cu := providerCut(found)
-	pv := v.see(v.subject(v.graph.Subject(found)), v.end)
+	pv := v.see(v.find(v.graph.Subject(found)), v.end)
 	cu.expl = pv.explain(found)
 	v.cuts = append(v.cuts, cu)
 	slices.SortStableFunc(v.cuts, func(a, b *cut) int { return compareSignals(a.sig, b.sig) })

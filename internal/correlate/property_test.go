@@ -92,6 +92,17 @@ func TestOrderAndDuplicatesChangeNothing(t *testing.T) {
 	})
 }
 
+func TestWorkersChangeNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := history(t)
+		want := Histories(e, incident.DefaultSettings(), time.Time{}, 1)
+		workers := rapid.IntRange(2, 5).Draw(t, "workers")
+		if diff := cmp.Diff(want, Histories(e, incident.DefaultSettings(), time.Time{}, workers)); diff != "" {
+			t.Fatalf("%d workers gave (-one +several):\n%s", workers, diff)
+		}
+	})
+}
+
 func TestEventsOfOthersChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := history(t)

@@ -33,13 +33,13 @@ type world struct {
 	unissued  *lineage.Issuance             // stands for one that is not known
 	last      time.Time                     // time of the last thing that happened
 
-	told map[*incident.Signal]bool // provider changes told by the findings of roles
 	memo
 }
 
-// memo is what was found out once and is the same at every cursor. It fills while
-// subjects are judged.
+// memo is what fills while subjects are judged: what was found out once and is the
+// same at every cursor.
 type memo struct {
+	told     map[*incident.Signal]bool              // provider changes told by the findings of roles
 	known    map[string]*haunts                     // where principals were seen, by Principal.Key
 	roamers  map[string][]roamer                    // keys that were seen in several networks, by Principal.Key
 	armed    map[string][]*incident.Use             // by a tool for attacks, by Principal.Key
@@ -50,6 +50,7 @@ type memo struct {
 
 func newMemo() memo {
 	return memo{
+		told:     map[*incident.Signal]bool{},
 		known:    map[string]*haunts{},
 		roamers:  map[string][]roamer{},
 		armed:    map[string][]*incident.Use{},
@@ -86,7 +87,6 @@ func newWorld(e Evidence, s incident.Settings) *world {
 		keyUses:   map[holding][]*incident.Use{},
 		providers: map[string][]*incident.Signal{},
 		policies:  map[string][]*incident.Signal{},
-		told:      map[*incident.Signal]bool{},
 		unissued:  &lineage.Issuance{},
 		memo:      newMemo(),
 	}
@@ -123,6 +123,23 @@ func newWorld(e Evidence, s incident.Settings) *world {
 	return w
 }
 
+// apart is the same world for another goroutine.
+func (w *world) apart() *world {
+	o := *w
+	o.memo = newMemo()
+	return &o
+}
+
+// find is a principal's subject, one without signals where it has none.
+func (w *world) find(p incident.Principal) *subject {
+	key := p.Key()
+	if s := w.subjects[key]; s != nil {
+		return s
+	}
+	return &subject{who: p, key: key}
+}
+
+// subject is a principal's subject, a new one where it has none.
 func (w *world) subject(p incident.Principal) *subject {
 	key := p.Key()
 	s := w.subjects[key]

@@ -42,7 +42,7 @@ func (r *Recording) Decide(ctx context.Context, asOf time.Time, order Order, wor
 
 // decide is Decide, which shows each neighbourhood to others, too; nil for nobody.
 func (r *Recording) decide(ctx context.Context, asOf time.Time, order Order, workers int, show func(detect.Neighbourhood), settings ...incident.Settings) ([]*Findings, error) {
-	d := decider{Recording: r, asOf: asOf, settings: settings, show: show, found: make([]sorter, len(settings))}
+	d := decider{Recording: r, asOf: asOf, workers: workers, settings: settings, show: show, found: make([]sorter, len(settings))}
 	for i := range d.found {
 		d.found[i] = sorter{limit: findingsBuffer, join: smaller}
 		defer d.found[i].close()
@@ -51,7 +51,7 @@ func (r *Recording) decide(ctx context.Context, asOf time.Time, order Order, wor
 	if r.nodes == nil {
 		err = d.decide(detect.Neighbourhood{Evidence: r.together})
 	} else {
-		err = d.neighbourhoods(ctx, workers)
+		err = d.neighbourhoods(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
@@ -76,6 +76,7 @@ const findingsBuffer = 2 << 20
 type decider struct {
 	*Recording
 	asOf     time.Time
+	workers  int
 	settings []incident.Settings
 	show     func(detect.Neighbourhood)
 
@@ -91,12 +92,12 @@ const (
 )
 
 // neighbourhoods decides about node after node.
-func (d *decider) neighbourhoods(ctx context.Context, workers int) error {
+func (d *decider) neighbourhoods(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	jobs := make(chan []string)
 	var wg sync.WaitGroup
-	for range max(1, workers) {
+	for range max(1, d.workers) {
 		wg.Go(func() {
 			for nodes := range jobs {
 				if err := d.about(ctx, nodes, false); err != nil {
@@ -146,7 +147,7 @@ func (d *decider) decide(n detect.Neighbourhood) error {
 	for i, settings := range d.settings {
 		var histories [][]incident.Finding
 		if d.nodes == nil {
-			histories = correlate.Histories(n.Evidence, settings, d.asOf)
+			histories = correlate.Histories(n.Evidence, settings, d.asOf, d.workers)
 		} else {
 			histories = correlate.HistoriesAbout(n.Evidence, settings, d.asOf, n.Subjects)
 		}
