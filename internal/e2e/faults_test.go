@@ -87,8 +87,17 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	table := []string{fmt.Sprintf("%-20s %9s %9s %11s", "fault", "stories", "requests", "the same")}
+	table := []string{fmt.Sprintf("%-20s %9s %9s %11s", "fault", "runs", "requests", "the same")}
 	t.Cleanup(func() { t.Log("\n" + strings.Join(table, "\n")) })
+	row := func(name string, tried, same, requests int) {
+		mu.Lock()
+		defer mu.Unlock()
+		table = append(table, fmt.Sprintf("%-20s %9d %9d %6d of %d", name, tried, requests, same, tried))
+	}
+	t.Run("intake_killed", func(t *testing.T) {
+		tried, same, requests := killedIntake(t)
+		row("intake_killed", tried, same, requests)
+	})
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			requests, same, tried := 0, 0, 0
@@ -110,9 +119,7 @@ func TestFaults(t *testing.T) {
 			if tried != len(told) {
 				t.Errorf("%d of %d stories were found", tried, len(told))
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			table = append(table, fmt.Sprintf("%-20s %9d %9d %6d of %d", f.name, tried, requests, same, tried))
+			row(f.name, tried, same, requests)
 		})
 	}
 }
