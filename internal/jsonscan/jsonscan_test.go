@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -186,7 +188,7 @@ func TestWithin(t *testing.T) {
 		"an escaped name":            `{"\u0061":{"b":1,"c":2}}`,
 		"a duplicate with an escape": `{"a":{"b":3},"\u0061":{"b":1,"c":2}}`,
 		"white space":                ` { "a" : { "b" : 1 , "c" : 2 } } `,
-		"more than an index holds":   `{"a":{"b":1` + strings.Repeat(`,"pad":0`, maxFields) + `,"c":2}}`,
+		"more than an index holds":   `{"a":{"b":1` + pads(maxFields) + `,"c":2}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, _, err := f.Next([]byte(in))
@@ -216,20 +218,62 @@ func TestWithin(t *testing.T) {
 }
 
 func TestObjectsBeyondTheIndexAreWalked(t *testing.T) {
-	var b strings.Builder
-	b.WriteString(`{"first":"yes"`)
-	for range maxFields + 10 {
-		b.WriteString(`,"pad":0`)
-	}
-	b.WriteString(`,"last":"yes"}`)
 	var f Fields
-	v, _, err := f.Next([]byte(b.String()))
-	if err != nil {
-		t.Fatal(err)
+	for _, in := range []string{
+		`{"first":"yes"` + pads(3*maxFields) + `,"last":"yes"}`,
+		`{"first":"yes","last":"yes"}`,
+		`{"first":"no","last":"yes","first":"yes"` + pads(maxFields-2) + `}`,
+		`{"first":"yes","` + strings.Repeat("long", longestName) + `":1,"last":"yes"}`,
+		`{"last":"yes","first":"yes"}`,
+	} {
+		v, _, err := f.Next([]byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !v.Get("first").Is("yes") || !v.Get("last").Is("yes") || v.Get("other").Kind() != Missing {
+			t.Errorf("a member of a large object was not found, or one that is not there: %.60s", in)
+		}
 	}
-	if !v.Get("first").Is("yes") || !v.Get("last").Is("yes") {
-		t.Error("a member of a large object was not found")
+}
+
+// pads are n members of different names, each with the comma before it.
+func pads(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"pad%d":0`, i)
 	}
+	return b.String()
+}
+
+// TestAnIndexLearnsNames reads object after object with one index. What it learnt
+// from those before must not show.
+func TestAnIndexLearnsNames(t *testing.T) {
+	names := []string{`a`, `b`, `c`, `\u0061`, `é`, ``, `a":`, strings.Repeat("n", longestName-2), strings.Repeat("n", longestName)}
+	name := rapid.SampledFrom(names)
+	values := []string{`1`, `"x"`, ` {} `, `{"a":1,"b":2}`, `{"b":{"a":3}}`, `[]`, `{"b":1`, `"x`, ``, `tru`}
+	rapid.Check(t, func(t *rapid.T) {
+		var f, inner Fields
+		f.Within("a", &inner)
+		inner.Within("b", &Fields{})
+		for range rapid.IntRange(1, 6).Draw(t, "objects") {
+			var members []string
+			for range rapid.IntRange(0, 6).Draw(t, "members") {
+				colon := rapid.SampledFrom([]string{":", ":", ":", " :", ": ", "\n:\n", ""}).Draw(t, "colon")
+				members = append(members, `"`+name.Draw(t, "name")+`"`+colon+rapid.SampledFrom(values).Draw(t, "value"))
+			}
+			b := []byte("{" + strings.Join(members, rapid.SampledFrom([]string{",", ",", " ,", ", "}).Draw(t, "comma")) + "}")
+			want, wantN, wantErr := Next(b)
+			got, n, err := f.Next(b)
+			if diff := cmp.Diff(wantErr, err); diff != "" || n != wantN {
+				t.Fatalf("%s: %v after %d bytes, want %v after %d", b, err, n, wantErr, wantN)
+			}
+			for _, path := range [][]string{{"a"}, {"b"}, {"c"}, {"é"}, {""}, {names[7]}, {names[8]}, {"a", "a"}, {"a", "b"}, {"a", "b", "a"}} {
+				if want, got := want.Get(path...).Raw(), got.Get(path...).Raw(); string(got) != string(want) {
+					t.Fatalf("%s: %q is %s, want %s", b, path, got, want)
+				}
+			}
+		}
+	})
 }
 
 func TestTolerantAccessors(t *testing.T) {
@@ -364,11 +408,16 @@ func checkAgainstStandard(t interface {
 	var f, inner, innermost Fields
 	f.Within("a", &inner)
 	inner.Within("a", &innermost)
-	indexed, n, ferr := f.Next(b)
-	if err != nil {
-		if ferr == nil && skipSpace(b, n) == len(b) {
-			t.Fatalf("Parse() = %v, but Fields.Next accepts", err)
+	_, wantN, wantErr := Next(b)
+	var indexed Value
+	for range 2 { // the second time all names are known
+		var n int
+		var ferr error
+		if indexed, n, ferr = f.Next(b); n != wantN || !reflect.DeepEqual(ferr, wantErr) {
+			t.Fatalf("Next() = %d, %v; Fields.Next() = %d, %v", wantN, wantErr, n, ferr)
 		}
+	}
+	if err != nil {
 		return
 	}
 	var want any

@@ -101,8 +101,17 @@ func scanObject(b []byte, i, depth int) (int, fault) {
 		if i, f = scanKey(b, i); f != none {
 			return i, f
 		}
-		if i, f = scanValue(b, i, depth); f != none {
+		if i < len(b) && b[i] == '"' {
+			i, f = scanString(b, i)
+		} else {
+			i, f = scanValue(b, i, depth)
+		}
+		if f != none {
 			return i, f
+		}
+		if follows(b, i, ',') {
+			i++
+			continue
 		}
 		var last bool
 		if i, last, f = scanSeparator(b, i, '}', wantObjectEnd); last || f != none {
@@ -143,7 +152,16 @@ func scanKey(b []byte, i int) (int, fault) {
 	if f != none {
 		return i, f
 	}
+	if follows(b, i, ':') {
+		return i + 1, none
+	}
 	return scanColon(b, i)
+}
+
+// follows reports whether b[i] is c with no white space around it, as programs
+// write JSON.
+func follows(b []byte, i int, c byte) bool {
+	return i+1 < len(b) && b[i] == c && b[i+1] > ' '
 }
 
 // scanColon checks the colon behind a name and passes the space around it.
@@ -186,6 +204,10 @@ func specialBytes(w uint64) uint64 {
 	return ((w ^ '"'*ones - ones) | (w ^ '\\'*ones - ones) | (w - ' '*ones)) &^ w & highs
 }
 
+// eightBytes are those from b[i] on. With all three indices it takes no more than
+// to load them.
+func eightBytes(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 : i+8]) }
+
 // firstByte is the index of the lowest byte that is marked.
 func firstByte(marks uint64) int { return bits.TrailingZeros64(marks) / 8 }
 
@@ -196,7 +218,7 @@ func scanString(b []byte, i int) (int, fault) {
 	i++
 	for {
 		for i+8 <= len(b) {
-			special := specialBytes(binary.LittleEndian.Uint64(b[i:]))
+			special := specialBytes(eightBytes(b, i))
 			if special != 0 {
 				i += firstByte(special)
 				break
