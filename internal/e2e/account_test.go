@@ -263,6 +263,7 @@ var lookedUp = map[string]string{
 	"token_expired-identity-center":                "calls that show whose the key is",
 	"token_expired-identity-center-weeks-later":    "calls that show whose the key is",
 	"unexplained_failures-before-expiration-quiet": "calls that show that the key lives",
+	"unexplained_failures-denied-explicitly-quiet": "calls that the session is allowed",
 	"unexplained_failures-ten-in-five-minutes":     "calls that show whose the key is",
 	"used_from_elsewhere-instance-role":            "calls from elsewhere",
 }
