@@ -21,7 +21,7 @@ func TestCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	if err := cost.Text(&text, costOf(t, stacks, 1000)); err != nil {
+	if err := cost.Text(&text, costOf(t, stacks, 1000), true); err != nil {
 		t.Fatal(err)
 	}
 	got := between(t, string(page), "totals", totals(t, stacks))

@@ -75,7 +75,7 @@ func (p *program) checks(ctx context.Context, o checksOptions, paths []string) e
 	if err == nil {
 		dec.asOf = summary.AsOf(time.Time{})
 		evidence, failed := d.Evidence(ctx, dec.asOf)
-		if err = failed; err == nil {
+		if err = failed; err == nil && !summary.Nothing() {
 			err = writeChecks(o.format.value, out, check.Of(evidence.Signals, c.Settings))
 		}
 	}

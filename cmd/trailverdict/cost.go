@@ -21,13 +21,14 @@ type costOptions struct {
 	format    *choice
 	output    string
 	templates []string
+	verbose   bool
 }
 
 func (p *program) costCommand() *cobra.Command {
 	o := costOptions{usage: cost.DefaultUsage(1000), freeTier: newChoice(string(cost.Listed), string(cost.None), string(cost.All)), format: newChoice("text", "json")}
 	cmd := &cobra.Command{
 		Use:   "cost [flags]",
-		Short: "Compute the monthly bill of a deployment, line by line",
+		Short: "Compute the monthly bill of a deployment",
 		Long: `Cost prices the parts of the stack's templates for an account with so many
 events a day. Events are those that the detector's rules take: sessions issued,
 failures, denials, changes of identities. What the rules leave is free. About
@@ -46,7 +47,7 @@ Exit status: 0 the bill was written, 2 usage, a missing or unreadable template,
 or one with a part that has no known price, 1 writing failed.`,
 		Example: `  trailverdict cost --events-per-day 5000
   trailverdict cost --events-per-day 0 --free-tier none
-  trailverdict cost --template build/template --format json`,
+  trailverdict cost --template build/template --verbose`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.usage.Free = cost.FreeTier(o.freeTier.value)
@@ -69,6 +70,7 @@ or one with a part that has no known price, 1 writing failed.`,
 	f.StringArrayVar(&o.templates, "template", nil, "bill the template in JSON, or the folder of them, at `PATH`; may be given several times")
 	o.format.add(cmd, "format", "how to print the bill")
 	f.StringVarP(&o.output, "output", "o", "", "write the bill to `FILE` instead of standard output")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print lines of less than a cent, too")
 	return cmd
 }
 
@@ -89,12 +91,12 @@ func (p *program) cost(o costOptions) error {
 	if err != nil {
 		return err
 	}
-	return out.finish(writeBill(o.format.value, out, bill))
+	return out.finish(writeBill(o.format.value, out, bill, o.verbose))
 }
 
-func writeBill(format string, w io.Writer, b cost.Bill) error {
+func writeBill(format string, w io.Writer, b cost.Bill, verbose bool) error {
 	if format == "text" {
-		return cost.Text(w, b)
+		return cost.Text(w, b, verbose)
 	}
 	text, err := json.Marshal(b)
 	if err != nil {

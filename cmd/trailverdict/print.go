@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -138,13 +139,14 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	var b strings.Builder
 	line := func(title, text string) { b.WriteString(render.Paragraph(fmt.Sprintf("  %-11s  ", title), text)) }
 
-	fmt.Fprintf(&b, "\nRead %s, %s: %s in %s\n", render.Count(s.Files, "file"), size(s.Bytes), render.Count(s.Records, "record"),
-		max(took, time.Millisecond).Round(time.Millisecond))
+	fmt.Fprintf(&b, "\nRead %s, %s: %s in %s\n", render.Count(s.Files, "file"), size(s.Bytes), render.Count(s.Records, "record"), lasted(took))
 	if !s.First.IsZero() {
-		line("from", s.First.Format(time.RFC3339)+" to "+s.Last.Format(time.RFC3339))
+		line("from", render.When(s.First, s.Last))
 	}
-	line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, render.Count(s.Uses, "successful call"), s.Irrelevant))
-	line("duplicates", fmt.Sprint(s.Duplicates)+plus(s.Conflicts, "with other contents than before"))
+	if !s.Nothing() {
+		line("signals", fmt.Sprintf("%d, and %s; %d of no interest", s.Signals, render.Count(s.Uses, "successful call"), s.Irrelevant))
+		line("duplicates", fmt.Sprint(s.Duplicates)+plus(s.Conflicts, "with other contents than before"))
+	}
 	if s.Resumed > 0 {
 		line("resumed", render.Count(s.Resumed, "file")+" known from before")
 	}
@@ -163,7 +165,7 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	for _, err := range s.Failed {
 		line("unreadable", err.Error())
 	}
-	if !o.compares() && !d.unjudged {
+	if !o.compares() && !d.unjudged && !s.Nothing() {
 		line("findings", d.tally.words(o))
 	}
 	title := "not visible"
@@ -174,20 +176,41 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 	_, _ = io.WriteString(p.stderr, b.String()) // there is nobody left to tell
 }
 
+// lasted is how long something took.
+func lasted(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", max(1, d.Milliseconds()))
+	}
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return incident.Span(d)
+}
+
 // skipped counts what was left out, by reason.
 func skipped(s replay.Summary) string {
 	var parts []string
 	for _, r := range s.SkipReasons() {
-		parts = append(parts, fmt.Sprintf("%d %s", s.Skipped[r], r))
+		parts = append(parts, fmt.Sprintf("%d %s", s.Skipped[r], because(r)))
 	}
 	return strings.Join(parts, ", ")
 }
 
+// because says in words why something was left out.
+func because(r trail.SkipReason) string {
+	words := map[trail.SkipReason]string{
+		trail.SkipTruncated: "truncated", trail.SkipSyntax: "not JSON", trail.SkipTooLarge: "too large", trail.SkipTooDeep: "nested too deep",
+		trail.SkipDecompress: "damaged gzip or base64", trail.SkipUnknownShape: "of an unknown form", trail.SkipNoEventTime: "without a time",
+		trail.SkipBadField: "with a bad field", trail.SkipNoIdentity: "naming no key, principal or workload",
+	}
+	return cmp.Or(words[r], string(r))
+}
+
 // example says where something was left out.
 func example(e trail.Skip) string {
-	s := fmt.Sprintf("%s at byte %d: %s", e.Source, e.Offset, e.Reason)
+	s := fmt.Sprintf("%s at byte %d: %s", e.Source, e.Offset, because(e.Reason))
 	if e.Detail != "" {
-		s += " (" + e.Detail + ")"
+		s += " (" + strings.TrimSuffix(e.Detail, ", 0 bytes in") + ")"
 	}
 	return s
 }

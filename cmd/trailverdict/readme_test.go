@@ -66,5 +66,5 @@ func replayed(t *testing.T, path string) string {
 	}
 	var out bytes.Buffer
 	run(context.Background(), func(string) string { return "" }, strings.NewReader(""), &out, &out, []string{"replay", "--config", config, events})
-	return regexp.MustCompile(`records in .*`).ReplaceAllString(out.String(), "records in 2ms")
+	return regexp.MustCompile(`records in .*`).ReplaceAllString(out.String(), "records in 2 ms")
 }

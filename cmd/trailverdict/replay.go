@@ -174,7 +174,7 @@ func loadConfig(path string) (config.Config, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config.Config{}, usageError{err}
+		return config.Config{}, usageError{fmt.Errorf("read the configuration: %w", err)}
 	}
 	c, err := file.Load(path, data)
 	if err != nil {

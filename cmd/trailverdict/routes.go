@@ -113,7 +113,7 @@ func checkConfig(path string, now time.Time) (config.Config, file.Problems, erro
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config.Config{}, nil, usageError{err}
+		return config.Config{}, nil, usageError{fmt.Errorf("read the configuration: %w", err)}
 	}
 	c, warnings, err := file.Check(path, data, now, time.LoadLocation)
 	if err != nil {
@@ -255,7 +255,7 @@ func (p *program) eachFinding(path string, do func(incident.Finding)) error {
 	} else {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return usageError{err}
+			return usageError{fmt.Errorf("read findings: %w", err)}
 		}
 		in = bytes.NewReader(data)
 	}
@@ -267,11 +267,11 @@ func (p *program) eachFinding(path string, do func(incident.Finding)) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: value %d: %w", name, n, err)
+			return fmt.Errorf("read findings of %s: value %d: %w", name, n, err)
 		}
 		f, err := render.ReadFinding(text)
 		if err != nil {
-			return fmt.Errorf("%s: value %d: %w", name, n, err)
+			return fmt.Errorf("read findings of %s: value %d: %w", name, n, err)
 		}
 		do(f)
 	}

@@ -44,7 +44,10 @@ func (s selection) empty() bool {
 func (p *program) sources(ctx context.Context, paths []string, o replayOptions) (sources, error) {
 	var local, remote []string
 	for _, path := range paths {
-		if strings.HasPrefix(path, trailbucket.Scheme) {
+		if address, ok := strings.CutPrefix(path, trailbucket.Scheme); ok {
+			if address == "" || address[0] == '/' {
+				return sources{}, usageError{fmt.Errorf("%s names no bucket: expected s3://bucket/prefix", path)}
+			}
 			remote = append(remote, path)
 		} else {
 			local = append(local, path)

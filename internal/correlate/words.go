@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 )
 
 // advice is what a finding of one cause tells the person who has to act. The
-// texts may name {name}, {key}, {account}, {arn} and {provider}.
+// texts may name {name}, {key}, {account}, {partition}, {arn} and {provider}.
 type advice struct {
 	says   string   // completes "NAME …", the summary
 	steps  []string // what to do now, with the commands
@@ -63,12 +64,10 @@ func (v *view) filler(f *incident.Finding) func(string) string {
 		key = f.Subject.AccessKeyIDs[0]
 	}
 	provider := "PROVIDER"
-	for _, cu := range v.cuts {
-		if host := providerHost(cu.sig); cu.sig.Target.Type == incident.Federated && host != "" {
-			provider = host
-		}
+	if cut := v.brokenProvider(); cut != nil {
+		provider = providerHost(cut)
 	}
-	return strings.NewReplacer("{name}", quoted(v.who.Name), "{key}", quoted(key), "{account}", f.Account,
+	return strings.NewReplacer("{partition}", f.Partition, "{name}", quoted(v.who.Name), "{key}", quoted(key), "{account}", f.Account,
 		"{arn}", quoted(orWord(f.Subject.ARN, v.who.Name)), "{provider}", quoted(provider)).Replace
 }
 
@@ -93,7 +92,7 @@ func fillAll(fill func(string) string, list []string) []string {
 }
 
 // commands puts the commands that fit the subject's kind in place of the
-// markers %contain, %longer and %look.
+// markers.
 func (v *view) commands(steps []string) []string {
 	var out []string
 	for _, s := range steps {
@@ -106,6 +105,12 @@ func (v *view) commands(steps []string) []string {
 			}
 		case "%look":
 			out = append(out, v.look())
+		case "%provide":
+			out = append(out, v.provide())
+		case "%remove":
+			if v.who.Type == incident.User {
+				out = append(out, "Then remove what was added: `aws iam delete-access-key --user-name {name} --access-key-id KEY`; `aws iam delete-login-profile --user-name {name}`; and register again the MFA device that was taken away")
+			}
 		default:
 			out = append(out, s)
 		}
@@ -128,9 +133,51 @@ func (v *view) contain() []string {
 			"Sessions made from those keys live on; deny them: `aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions --policy-document " + revokeNow + "`",
 		}
 	case incident.AccessKey:
-		return []string{"Find whose key it is: `aws sts get-access-key-info --access-key-id {key}`; `aws iam get-access-key-last-used --access-key-id {key}`"}
+		return containKey(v.who.Name)
+	case incident.Account:
+		return []string{"Secure the root user: sign in as root, change its password, delete its access keys and register multi-factor authentication again; AWS Support helps whoever cannot sign in"}
 	}
 	return []string{"Find which credentials {name} uses, and revoke them"}
+}
+
+// containKey says how to cut off a key of which only the id is known. A temporary
+// one cannot be switched off by itself.
+func containKey(id string) []string {
+	if lineage.IDKind(id) == lineage.LongTermKey {
+		return []string{
+			"Switch the key off, do not delete it yet: `aws iam get-access-key-last-used --access-key-id {key}` names its user; then `aws iam update-access-key --user-name USER --access-key-id {key} --status Inactive`",
+			"If no user of this account has it, find the account: `aws sts get-access-key-info --access-key-id {key}`",
+		}
+	}
+	return []string{
+		"Find the call that issued the key, and so the role or user whose sessions to revoke, since a temporary key cannot be switched off: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={key}`",
+		"If this account does not know it, find the account: `aws sts get-access-key-info --access-key-id {key}`",
+	}
+}
+
+// provide says how to make or mend an identity provider again.
+func (v *view) provide() string {
+	cut := v.brokenProvider()
+	saml := cut != nil && strings.HasPrefix(providerHost(cut), "saml-provider/")
+	switch {
+	case saml && cut.Kind == incident.ProviderChanged:
+		return "Put the provider's metadata back: `aws iam update-saml-provider --saml-provider-arn ARN --saml-metadata-document file://metadata.xml`"
+	case saml:
+		return "Create the provider again, with the metadata of whoever signs the assertions: `aws iam create-saml-provider --name NAME --saml-metadata-document file://metadata.xml`"
+	case cut != nil && cut.Kind == incident.ProviderChanged:
+		return "Put the provider back as it was: `aws iam get-open-id-connect-provider --open-id-connect-provider-arn arn:{partition}:iam::{account}:oidc-provider/{provider}` shows its audiences and thumbprints"
+	}
+	return "Create the provider again: `aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com`"
+}
+
+// brokenProvider is what was done to the identity provider; nil if nothing was.
+func (v *view) brokenProvider() *incident.Signal {
+	for _, cu := range v.cuts {
+		if cu.sig.Target.Type == incident.Federated && providerHost(cu.sig) != "" {
+			return cu.sig
+		}
+	}
+	return nil
 }
 
 // look says how to see what the subject's key did.
@@ -198,13 +245,13 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.ProviderRemovedByStranger: {
 		"can no longer be federated into, and nobody known removed the identity provider",
-		[]string{askActor, "Create the provider again: `aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com`", "See what else the actor did"},
+		[]string{askActor, "%provide", "See what else the actor did"},
 		[]string{cleared},
 		[]string{"T1531", "T1484.002"},
 	},
 	incident.CredentialsAdded: {
 		"was given credentials by somebody who is not its owner",
-		[]string{"%contain", "Remove what was added: `aws iam delete-access-key --user-name {name} --access-key-id {key}`; `aws iam delete-login-profile --user-name {name}`", "See what the actor did before and after", listThem},
+		[]string{"%contain", "%remove", "See what the actor did before and after", listThem},
 		[]string{cleared, "the new key is used only from where the user usually is"},
 		[]string{"T1098.001", "T1136.003"},
 	},
@@ -257,8 +304,8 @@ var advices = map[incident.Cause]advice{
 		[]string{"T1562.008", "T1685.002"},
 	},
 	incident.TokenExposed: {
-		"has a credential that others could read",
-		[]string{"%contain", "%look", "Remove the line where it was written, and what writes it", "Shorten who may read that place"},
+		"is exposed: others could read its credential",
+		[]string{"%contain", "%look", "Take it away from where it was written, and mend what writes it there", "Let fewer read that place"},
 		[]string{"the credential turns out to have expired before it was written: then nothing is left to steal"},
 		[]string{"T1552.001", "T1528"},
 	},
@@ -277,7 +324,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.FederationTokenExpired: {
 		"is asked for with an identity provider's token that has expired",
-		[]string{"In CI: ask for the OIDC token in the step that uses it, not at the start of a long job", "On EKS: read the token file again for every call; old SDKs keep the first one", "With SAML: log in again; the assertion is good for five minutes", "Check the clock of whoever issues the token"},
+		[]string{"In CI: ask for the OIDC token in the step that uses it, not at the start of a long job", "On EKS: read the token file again for each renewal; old SDKs keep the first one", "With SAML: log in again; the assertion is good for five minutes", "Check the clock of whoever issues the token"},
 		[]string{"the provider was removed or changed: then misconfiguration"},
 		nil,
 	},
@@ -314,7 +361,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.ProviderRemoved: {
 		"can no longer be federated into, since its identity provider is gone",
-		[]string{"Create the provider again: `aws iam create-open-id-connect-provider --url https://{provider} --client-id-list sts.amazonaws.com`", "Or take the role out of use, and tell those who still ask for it"},
+		[]string{"%provide", "Or take the role out of use, and tell those who still ask for it"},
 		[]string{"nobody known removed the provider: then a compromise until explained"},
 		nil,
 	},
@@ -351,13 +398,13 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.ContainmentLifted: {
 		"is free again: its containment was lifted by somebody who may",
-		[]string{"Nothing"},
+		[]string{"Nothing to do"},
 		[]string{"the contained identity itself lifted it: then a compromise"},
 		nil,
 	},
 	incident.AuditChangedByOwner: {
 		"had its trail changed by the owner",
-		[]string{"Nothing; check that management events are still recorded"},
+		[]string{"Nothing to do; check that management events are still recorded"},
 		[]string{"the actor shows signs of compromise"},
 		nil,
 	},
@@ -387,7 +434,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.ServiceManaged: {
 		"was changed by the AWS service that manages it",
-		[]string{"Nothing"},
+		[]string{"Nothing to do"},
 		[]string{"the call turns out not to come from the service"},
 		nil,
 	},

@@ -334,7 +334,7 @@ func TestTextFitsATerminal(t *testing.T) {
 	for _, stacks := range [][]Stack{defaults(t), golden(t, "everything")} {
 		for _, events := range []float64{0, 1000, 1e7} {
 			var out bytes.Buffer
-			if err := Text(&out, bill(t, stacks, DefaultUsage(events))); err != nil {
+			if err := Text(&out, bill(t, stacks, DefaultUsage(events)), events > 0); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(out.String()) {

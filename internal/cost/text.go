@@ -10,11 +10,17 @@ import (
 	"strings"
 )
 
-// Text writes a bill for people, in lines of at most 80 columns.
-func Text(w io.Writer, b Bill) error {
+// least is what a line of a bill comes to at least, unless all lines are asked
+// for: a cent, rounded.
+const least = 0.005
+
+// Text writes a bill for people, in lines of at most 80 columns: what it comes to
+// first, then for what.
+func Text(w io.Writer, b Bill, verbose bool) error {
 	t := &printer{}
 	u := b.Usage
-	t.line("A month of trailverdict in US dollars, %s, prices of %s", b.Region, b.Date)
+	t.line("A month of trailverdict costs $%s in %s, by prices of %s,", money(b.Monthly, 2), b.Region, b.Date)
+	t.line("and $%s if nothing happens.", money(b.Idle, 2))
 	t.line("")
 	t.line("events a day               %12s", count(u.Events))
 	t.line("  sessions issued          %12s", count(u.Events*(1-u.Changes-u.Failures)))
@@ -22,24 +28,36 @@ func Text(w io.Writer, b Bill) error {
 	t.line("  changes of identities    %12s", count(u.Events*u.Changes))
 	t.line("incidents a day            %12s", count(u.Incidents))
 	t.line("events that arrive at once %12s", count(b.Batch))
-	stack := ""
-	for _, l := range b.Lines {
-		if l.Stack != stack {
-			stack = l.Stack
-			t.line("")
-			t.line("%s", stack)
-		}
-		t.line("  %-16s %-22s %14s %12s %9s", cut(l.Resource, 16), cut(l.Driver, 22), amount(l), unitPrice(l), money(l.Monthly, 4))
-	}
-	t.line("")
-	t.line("%-68s %10s", "a month", money(b.Monthly, 2))
-	t.line("%-68s %10s", "a month in which nothing happens", money(b.Idle, 2))
+	t.lines(b, verbose)
 	t.free(b)
 	_, err := io.WriteString(w, t.String())
 	if err != nil {
 		return fmt.Errorf("write bill: %w", err)
 	}
 	return nil
+}
+
+// lines are what is to be paid for, stack by stack.
+func (t *printer) lines(b Bill, verbose bool) {
+	stack, small, rest := "", 0, 0.0
+	for _, l := range b.Lines {
+		if l.Monthly < least && !verbose {
+			small, rest = small+1, rest+l.Monthly
+			continue
+		}
+		if l.Stack != stack {
+			t.line("")
+			if stack == "" {
+				t.line("%-41s %14s %12s %9s", "", "in a month", "price", "dollars")
+			}
+			stack = l.Stack
+			t.line("%s", stack)
+		}
+		t.line("  %-16s %-22s %14s %12s %9s", cut(l.Resource, 16), cut(l.Driver, 22), amount(l), unitPrice(l), money(l.Monthly, 4))
+	}
+	if small > 0 {
+		t.line("  %-68s %9s", fmt.Sprintf("… %d of less than a cent each, -v shows them", small), money(rest, 4))
+	}
 }
 
 type printer struct{ strings.Builder }
@@ -68,7 +86,7 @@ func (p *printer) free(b Bill) {
 
 func cut(s string, n int) string {
 	if len(s) > n {
-		return s[:n]
+		return s[:n-1] + "…"
 	}
 	return s
 }

@@ -15,12 +15,12 @@ type TextOptions struct {
 	Verbose bool // all checks, and what the answer rests on
 }
 
-// shownChecks is how many checks are shown unless all are asked for. One more
-// is shown rather than announced.
+// shownChecks is how many checks are shown unless all are asked for.
 const shownChecks = 3
 
 // Text writes an answer for people, 80 columns wide: the likely cause first,
-// then what to check, in order, then what mends it.
+// then what to check, in order, then what mends it; that before the checks if the
+// text alone decides.
 func Text(w io.Writer, a Answer, o TextOptions) error {
 	var b strings.Builder
 	b.WriteString(a.heading(o.Color))
@@ -31,8 +31,13 @@ func Text(w io.Writer, a Answer, o TextOptions) error {
 	if facts := a.facts(); facts != "" {
 		b.WriteString(render.Paragraph("  ", facts))
 	}
-	a.writeChecks(&b, o.Verbose)
-	a.writeFix(&b)
+	if a.Sure == Certain { // then what to do comes first
+		a.writeFix(&b, o.Verbose)
+		a.writeChecks(&b, o.Verbose)
+	} else {
+		a.writeChecks(&b, o.Verbose)
+		a.writeFix(&b, o.Verbose)
+	}
 	if a.Myth != "" {
 		b.WriteString("\n" + render.Paragraph("  ", "Mind: "+a.Myth))
 	}
@@ -97,7 +102,7 @@ func (a Answer) writeChecks(b *strings.Builder, verbose bool) {
 	}
 	b.WriteString("\n  Check, in this order\n")
 	shown := a.Checks
-	if !verbose && len(shown) > shownChecks+1 {
+	if !verbose && len(shown) > shownChecks {
 		shown = shown[:shownChecks]
 	}
 	for i, c := range shown {
@@ -110,14 +115,14 @@ func (a Answer) writeChecks(b *strings.Builder, verbose bool) {
 		b.WriteString(render.Paragraph("       → ", c.Means))
 	}
 	if n := len(a.Checks) - len(shown); n > 0 {
-		fmt.Fprintf(b, "    … and %d more (-v shows all)\n", n)
+		b.WriteString("    " + render.More(n, "check") + "\n")
 	}
 }
 
 // command reports whether what to do is a command, and no sentence.
 func (c Check) command() bool { return !strings.HasPrefix(c.Do, "The ") }
 
-func (a Answer) writeFix(b *strings.Builder) {
+func (a Answer) writeFix(b *strings.Builder, verbose bool) {
 	if a.Environment == Unknown {
 		if len(a.Fix) > 0 {
 			b.WriteString("\n  What mends it\n")
@@ -125,7 +130,12 @@ func (a Answer) writeFix(b *strings.Builder) {
 		for _, s := range a.Fix {
 			b.WriteString(render.Paragraph("    - ", s))
 		}
-		b.WriteString("\n" + render.Paragraph("  ", "For the steps where it happens, say --environment profile, sso, oidc, ec2, ecs, eks or lambda. `aws configure list` tells which, in the column Type:"))
+		ask := "For the steps where it happens, say --environment profile, sso, oidc, ec2, ecs, eks or lambda"
+		if !verbose {
+			b.WriteString("\n" + render.Paragraph("  ", ask+"; -v says how to tell."))
+			return
+		}
+		b.WriteString("\n" + render.Paragraph("  ", ask+". `aws configure list` tells which, in the column Type:"))
 		for _, s := range sources {
 			b.WriteString(render.Paragraph("    ", s.Do+" → "+s.Means))
 		}

@@ -148,7 +148,7 @@ var topics = []topic{
 		why: "The token names an issuer for which the account has no provider: it was deleted, never made, made in another account, or its URL differs. If it worked before, somebody removed it.",
 		checks: []Check{
 			providers,
-			{"trailverdict investigate --since 168h", "who deleted it, and whether that was its owner"},
+			{"trailverdict investigate --since 7d", "who deleted it, and whether that was its owner"},
 		},
 		remedy: federate, source: "aws-facts 1.2, 8.3, 13; configure-aws-credentials issue 280",
 	},
@@ -158,7 +158,7 @@ var topics = []topic{
 		why: "The token's aud is none of the provider's client ids. For AWS it is usually sts.amazonaws.com, in China sts.amazonaws.com.cn.",
 		checks: []Check{
 			{"aws iam get-open-id-connect-provider --open-id-connect-provider-arn ARN --query ClientIDList", "must hold the token's aud"},
-			{"trailverdict investigate --since 168h", "somebody may have removed it"},
+			{"trailverdict investigate --since 7d", "somebody may have removed it"},
 		},
 		remedy: federate, source: "aws-facts 8.3; aws-sdk-net issue 3071",
 	},
@@ -239,7 +239,7 @@ var topics = []topic{
 		why: "They reached their end and nothing renewed them in time. If it comes back every hour (or every 6 or 12), the program keeps them for ever: a refresh bug.",
 		checks: []Check{
 			{"trailverdict investigate --access-key ASIA…", "when it was issued and when it ends; a key that failed before its end was cut off, not expired"},
-			{"The times of the errors", "a fixed distance, near the session's length: the code that should renew does not. Put the errors into a file: `trailverdict report FILE` measures it"},
+			{"The times of the errors", "a fixed distance, near the session's length: the code that should renew does not. As a file of one JSON object each, `trailverdict report FILE` measures it"},
 			{"aws iam get-role --role-name ROLE --query Role.MaxSessionDuration", "sessions are 1 hour unless more is asked for, never longer than this; a role taken by a role's session has 1 hour at most"},
 		},
 		myth:   "Sessions of AssumeRole last 12 hours at most (1 hour when chained); 36 hours are for GetSessionToken and GetFederationToken alone.",
@@ -305,7 +305,7 @@ var topics = []topic{
 		why: "The role was deleted, or deleted and made again: the function keeps the old one's unique id, and a new role of the same name is another. A role made seconds ago may just need time.",
 		checks: []Check{
 			theTrust,
-			{"trailverdict investigate --principal ROLE --since 168h", "who deleted or changed it, and when"},
+			{"trailverdict investigate --principal ROLE --since 7d", "who deleted or changed it, and when"},
 		},
 		remedy: permit, source: "aws-facts 1.2, 8.1, 8.2, 14",
 	},
@@ -334,7 +334,7 @@ var topics = []topic{
 		why: "Both sides must allow it: a policy of the caller, and the role's trust policy. The answer is the same for a role that does not exist, whose trusted principal was deleted and made again, or that is seconds old.",
 		checks: []Check{
 			whoAmI, theTrust,
-			{"trailverdict investigate --principal ROLE --since 168h", "who changed the trust policy or the role. A session that was issued before lives on"},
+			{"trailverdict investigate --principal ROLE --since 7d", "who changed the trust policy or the role. A session that was issued before lives on"},
 		},
 		remedy: permit, source: "aws-facts 1.2, 8.1, 8.2",
 	},
@@ -344,7 +344,7 @@ var topics = []topic{
 		why: "The credential is valid and nothing forbids the call: the permission is missing, or somebody took it away.",
 		checks: []Check{
 			whoAmI,
-			{"trailverdict investigate --principal ROLE --since 168h", "who detached or deleted a policy, if it worked before"},
+			{"trailverdict investigate --principal ROLE --since 7d", "who detached or deleted a policy, if it worked before"},
 		},
 		myth:   "A detached policy gives AccessDenied, never InvalidClientTokenId.",
 		remedy: permit, source: "aws-facts 3.2, 8.3, 13",

@@ -157,7 +157,7 @@ func ReportText(w io.Writer, r incident.Report) error {
 	t.paragraph("", "INTERVAL REPORT  "+Period(r))
 	t.changes(r)
 	if len(r.Anomalies) == 0 {
-		t.WriteString("\nNothing is odd about the times of these events.\n")
+		t.WriteString("\n" + NothingOdd(r) + "\n")
 	}
 	for _, a := range BySubject(r) {
 		t.about(a, r.To)
@@ -170,6 +170,14 @@ func ReportText(w io.Writer, r incident.Report) error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// NothingOdd says so, where it can be said.
+func NothingOdd(r incident.Report) string {
+	if r.To.IsZero() {
+		return "There were no events, so that nothing can be said."
+	}
+	return "Nothing is odd about the times of these events."
 }
 
 // suppressions lists those that somebody has to look at.

@@ -126,7 +126,7 @@ func (m *mail) anomalies(mark string, list []incident.Anomaly) {
 func (m *mail) odd(r incident.Report) {
 	m.section("Odd now")
 	if len(r.Anomalies) == 0 {
-		m.paragraph("", "Nothing is odd about the times of these events.")
+		m.paragraph("", NothingOdd(r))
 		return
 	}
 	m.paragraph("", kinds(r.Anomalies)+".")

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/trailverdict/trailverdict/internal/aws/canary"
 	"github.com/trailverdict/trailverdict/internal/aws/ddb"
@@ -65,6 +66,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	home := cfg.Copy()
 	home.Region, cfg.Region = inspect.Home(o.Region), o.Region
+	if _, err := inspect.Whose(ctx, home); err != nil {
+		return Result{}, err
+	}
 	o.Tell("looking for the stack " + o.Stack)
 	table, err := tableOf(ctx, home, o.Stack)
 	if err != nil {
@@ -81,8 +85,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 func tableOf(ctx context.Context, cfg aws.Config, stack string) (string, error) {
 	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return "", fmt.Errorf("look for the stack %s in %s: %w", stack, cfg.Region, err)
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &api) && api.ErrorCode() == "ValidationError":
+		return "", fmt.Errorf("there is no stack %s in %s: deploy it first, or name another", stack, cfg.Region)
+	case err != nil:
+		return "", fmt.Errorf("look for the stack %s in %s: %w", stack, cfg.Region, inspect.Credentials(err))
 	}
 	for _, s := range out.Stacks {
 		for _, o := range s.Outputs {
@@ -103,7 +111,7 @@ func put(ctx context.Context, cfg aws.Config, r Result) error {
 		Source: aws.String(trail.CanarySource), DetailType: aws.String(trail.CanaryDetailType), Detail: aws.String(string(detail)),
 	}}})
 	if err != nil {
-		return fmt.Errorf("put the canary on the event bus of %s: %w", r.Region, err)
+		return fmt.Errorf("put the canary on the event bus of %s: %w", r.Region, inspect.Credentials(err))
 	}
 	if out.FailedEntryCount > 0 && len(out.Entries) > 0 {
 		return fmt.Errorf("put the canary on the event bus of %s: refused: %s", r.Region, aws.ToString(out.Entries[0].ErrorCode))

@@ -62,6 +62,7 @@ func Report(w io.Writer, r incident.Report) error {
 // page is what the template shows. All text in it is harmless.
 type page struct {
 	Period     string
+	Quiet      string // what is said where nothing is odd
 	Tiles      []tile
 	Changes    *changeList
 	Cards      []card
@@ -115,7 +116,7 @@ type key struct{ Shape, Color, Words string }
 type verdictRow struct{ Class, Verdict, Subject, Summary, When, Severity string }
 
 func reportOf(r incident.Report) (page, error) {
-	p := page{Period: render.Period(r), Tiles: tiles(r)}
+	p := page{Period: render.Period(r), Quiet: render.NothingOdd(r), Tiles: tiles(r)}
 	anchors := map[string]string{}
 	for i, a := range render.BySubject(r) {
 		if i == maxDrawn {
