@@ -60,7 +60,7 @@ func (t text) reason(f failure) incident.Reason {
 	if r := ReasonOf(f.code, f.text); r != "" {
 		return r
 	}
-	return firstReason(strings.ToLower(tail(t.flat[:f.start], textWindow)), wrappers)
+	return firstReason(strings.ToLower(tail(t.flat[:f.start], textWindow)), &wrappers)
 }
 
 // statements finds AWS's texts where no code stands with them, and what SDKs

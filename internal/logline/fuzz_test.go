@@ -1,10 +1,14 @@
 package logline
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/trailverdict/trailverdict/internal/incident"
 )
 
 // fuzzSeeds are one message of each form.
@@ -77,16 +81,38 @@ func FuzzReadKeepsNoSecret(f *testing.F) {
 }
 
 func FuzzReasonOf(f *testing.F) {
-	for _, p := range phrases {
+	for _, p := range slices.Concat(phrases.phrases, wrappers.phrases) {
 		f.Add("SignatureDoesNotMatch", p.text)
+		f.Add("ExpiredToken", "failed to refresh cached credentials: to\u212aen expired, "+p.text[1:]+p.text)
 	}
 	f.Fuzz(func(t *testing.T, code, message string) {
-		if ReasonOf(code, message) != ReasonOf(code, strings.ToUpper(message)) && isASCII(message) {
+		got := ReasonOf(code, message)
+		if got != ReasonOf(code, strings.ToUpper(message)) && isASCII(message) {
 			t.Error("the reason depends on capitals")
+		}
+		text := strings.ToLower(message)
+		if want := cmp.Or(searched(text, phrases), reasonOfCode(code), searched(text, wrappers)); got != want || got != ReasonOf(code, []byte(message)) {
+			t.Errorf("ReasonOf() = %q, want %q", got, want)
 		}
 	})
 }
 
-func isASCII(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r > 127 }) < 0
+// searched is the reason of the phrase that occurs first, found by looking for each.
+func searched(message string, in lexicon) incident.Reason {
+	first := len(message)
+	var reason incident.Reason
+	for _, p := range in.phrases {
+		if i := strings.Index(message, p.text); i >= 0 && i < first {
+			first, reason = i, p.reason
+		}
+	}
+	return reason
+}
+
+func TestALexiconHasABitForEachPhrase(t *testing.T) {
+	for _, l := range []lexicon{phrases, wrappers} {
+		if len(l.phrases) > 64 {
+			t.Errorf("%d phrases, of which those from the 65th on are not found", len(l.phrases))
+		}
+	}
 }

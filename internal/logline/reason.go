@@ -1,7 +1,9 @@
 package logline
 
 import (
+	"math/bits"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 )
@@ -10,28 +12,63 @@ import (
 // text decides where it is known; otherwise the code, where it has one meaning
 // only. An unknown text with an ambiguous code, such as SignatureDoesNotMatch,
 // gives no reason.
-func ReasonOf(code, message string) incident.Reason {
-	message = strings.ToLower(message)
-	if r := firstReason(message, phrases); r != "" {
+func ReasonOf[text string | []byte](code string, message text) incident.Reason {
+	if !isASCII(message) {
+		return reasonOf(code, strings.ToLower(string(message)))
+	}
+	return reasonOf(code, message)
+}
+
+func reasonOf[text string | []byte](code string, message text) incident.Reason {
+	if r := firstReason(message, &phrases); r != "" {
 		return r
 	}
 	if r := reasonOfCode(code); r != "" {
 		return r
 	}
-	return firstReason(message, wrappers)
+	return firstReason(message, &wrappers)
+}
+
+func isASCII[text string | []byte](s text) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // firstReason is the reason of the phrase that occurs first: what follows it
 // may already belong to another error.
-func firstReason(message string, phrases []phrase) incident.Reason {
-	first := len(message)
-	var reason incident.Reason
-	for _, p := range phrases {
-		if i := strings.Index(message, p.text); i >= 0 && i < first {
-			first, reason = i, p.reason
+func firstReason[text string | []byte](message text, in *lexicon) incident.Reason {
+	for i := range len(message) - 1 {
+		for set := in.first[message[i]] & in.second[message[i+1]]; set != 0; set &= set - 1 {
+			if p := &in.phrases[bits.TrailingZeros64(set)]; startsWith(message[i:], p.text) {
+				return p.reason
+			}
 		}
 	}
-	return reason
+	return ""
+}
+
+// startsWith reports whether s starts with a phrase, in whatever case.
+func startsWith[text string | []byte](s text, phrase string) bool {
+	if len(s) < len(phrase) {
+		return false
+	}
+	for i := range len(phrase) {
+		if lower(s[i]) != phrase[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 func reasonOfCode(code string) incident.Reason {
@@ -54,8 +91,29 @@ type phrase struct {
 	reason incident.Reason
 }
 
+// lexicon is a list of phrases, at most 64, which are found by how they begin.
+type lexicon struct {
+	phrases       []phrase
+	first, second [256]uint64 // by byte: a bit for each phrase that has it there
+}
+
+func newLexicon(phrases ...phrase) lexicon {
+	l := lexicon{phrases: phrases}
+	for c := range 256 {
+		for i, p := range phrases {
+			if lower(byte(c)) == p.text[0] {
+				l.first[c] |= 1 << i
+			}
+			if lower(byte(c)) == p.text[1] {
+				l.second[c] |= 1 << i
+			}
+		}
+	}
+	return l
+}
+
 // phrases are from AWS's own texts.
-var phrases = []phrase{
+var phrases = newLexicon([]phrase{
 	// SigV4's time check: five or fifteen minutes, by service.
 	// https://github.com/aws/aws-cli/issues/6676, https://github.com/aws/aws-sdk-js/issues/254
 	{"signature expired", incident.ReasonClockSkew},
@@ -111,13 +169,13 @@ var phrases = []phrase{
 	// Lambda, when the role of a function is gone.
 	{"role defined for the function cannot be", incident.ReasonRoleUnusable},
 	{"cannot be assumed by", incident.ReasonRoleUnusable},
-}
+}...)
 
 // wrappers are what an SDK puts before the error of the call by which it
 // wanted to renew credentials. They count only if that error tells nothing.
 // https://github.com/boto/botocore/issues/1866
-var wrappers = []phrase{
+var wrappers = newLexicon([]phrase{
 	{"failed to refresh cached credentials", incident.ReasonRefreshFailed},
 	{"refreshing temporary credentials failed", incident.ReasonRefreshFailed},
 	{"credential refresh failed", incident.ReasonRefreshFailed},
-}
+}...)

@@ -299,7 +299,7 @@ func (r *record) failure(env *envelope, out *decoded) rejection {
 	r.identified(env, out)
 	r.sig.Kind = incident.CredentialFailed
 	r.sig.ErrorCode = r.code
-	r.sig.Reason = logline.ReasonOf(r.sig.ErrorCode, r.v.Get("errorMessage").Str())
+	r.sig.Reason = reasonIn(r.code, r.v.Get("errorMessage"))
 	r.sig.Target = r.sig.Actor.Principal
 	r.sig.Key = r.sig.Actor.AccessKeyID
 	if r.federates() {
@@ -315,6 +315,15 @@ func (r *record) failure(env *envelope, out *decoded) rejection {
 	r.complete(&r.sig.Target)
 	out.keep()
 	return rejection{}
+}
+
+// reasonIn is the reason that an error's code and text give. The text is looked at
+// where it stands.
+func reasonIn(code string, message jsonscan.Value) incident.Reason {
+	if text, ok := message.Plain(); ok {
+		return logline.ReasonOf(code, text)
+	}
+	return logline.ReasonOf(code, message.Str())
 }
 
 // denial decodes a call that was not allowed. It is about the caller, but for

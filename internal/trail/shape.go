@@ -75,6 +75,9 @@ func groupName(s string) string {
 // makes up events may choose any.
 func eventIDIn(v jsonscan.Value) string {
 	const longest = 1024 // an ARN of AWS Health is about 200
+	if raw := v.Raw(); plainID(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
 	s := v.Str()
 	if len(s) > longest || strings.ContainsFunc(s, unicode.IsControl) || logline.HoldsSecret(s) {
 		return ""
