@@ -28,6 +28,7 @@ func (v *view) finding(cl cluster, o opinion) incident.Finding {
 		Capped:     v.capped,
 	}
 	f.Subject = v.subjectOf(cl)
+	f.Subject.Tags = v.tags(cl)
 	if f.Account == "" {
 		f.Account = accountOf(cl)
 	}

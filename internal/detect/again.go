@@ -16,7 +16,7 @@ import (
 // now that what came late is there too. An issuance is about the principal
 // whose session it was: whether its renewals stopped.
 func (l *Live) Recheck(ctx context.Context, signals []incident.Signal, now time.Time) error {
-	deciding, issued := split(signals)
+	deciding, issued := l.split(signals)
 	var who []incident.Principal
 	for n := range issued {
 		if p := issued[n].Target; lineage.Resolved(p) && !slices.ContainsFunc(who, p.Same) {
@@ -58,7 +58,7 @@ func (l *Live) filed(ctx context.Context, p incident.Principal, now time.Time) (
 	if err != nil {
 		return nil, fmt.Errorf("read what is filed under %s: %w", node, err)
 	}
-	deciding, _ := split(h.Signals)
+	deciding, _ := l.split(h.Signals)
 	return deciding, nil
 }
 

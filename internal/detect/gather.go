@@ -215,8 +215,12 @@ func (g *gathering) callers(ctx context.Context, open map[string]bool) error {
 	return nil
 }
 
-// related adds what bears on a signal besides its subject.
+// related adds what bears on a signal besides its subject. Who put tags on
+// something bears on nothing.
 func related(s *incident.Signal, into map[string]bool) {
+	if s.Kind == incident.TagsChanged {
+		return
+	}
 	if s.Actor.Known() && s.Actor.Type != incident.Service && s.Kind != incident.CredentialFailed {
 		into[s.Actor.Principal.Key()] = true
 	}

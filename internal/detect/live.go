@@ -55,7 +55,7 @@ const attempts = 8
 // Handle keeps what was observed and revises the findings that it changes.
 // After an error everything may be handed over again.
 func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []incident.Use, now time.Time) error {
-	deciding, quiet := split(signals)
+	deciding, quiet := l.split(signals)
 	if err := l.keep(ctx, quiet, uses, now); err != nil {
 		return fmt.Errorf("keep %d signals and %d uses: %w", len(quiet), len(uses), err)
 	}
@@ -69,10 +69,11 @@ func (l *Live) Handle(ctx context.Context, signals []incident.Signal, uses []inc
 	return l.explain(ctx, signals, now)
 }
 
-// split parts what can change a verdict from what only informs one.
-func split(signals []incident.Signal) (deciding, quiet []incident.Signal) {
+// split parts what can change a finding from what only informs one. Tags are in
+// a finding only if somebody asks for them.
+func (l *Live) split(signals []incident.Signal) (deciding, quiet []incident.Signal) {
 	for _, s := range signals {
-		if s.Kind == incident.SessionIssued {
+		if s.Kind == incident.SessionIssued || s.Kind == incident.TagsChanged && len(l.settings.Tags) == 0 {
 			quiet = append(quiet, s)
 		} else {
 			deciding = append(deciding, s)
@@ -248,6 +249,7 @@ func (r reach) of(e correlate.Evidence, s *incident.Signal) {
 	case incident.TrailStopped, incident.TrailDeleted, incident.TrailUpdated, incident.SelectorsChanged, incident.TrailStarted:
 		r.extend(s.Actor.Principal.Key(), s.Time, day)
 		r.heirs(e, s.Actor.Principal.Key(), s.Time)
+	case incident.TagsChanged:
 	default:
 		if lineage.IaCClient(s.Actor.UserAgent) {
 			r.extend(s.Actor.Principal.Key(), s.Time, aRun)

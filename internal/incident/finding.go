@@ -131,6 +131,10 @@ type Subject struct {
 	Principal
 	AccessKeyIDs []string // sorted
 	Workloads    []string // sorted
+	// Tags are those of the role or user that the settings ask for, in their
+	// order. They say whose it is, so that routes can go by it; they are no part
+	// of a finding as JSON.
+	Tags []Tag
 }
 
 // Finding is the verdict about one incident, with what it rests on.

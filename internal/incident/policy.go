@@ -21,6 +21,9 @@ type Settings struct {
 	Thresholds      Thresholds
 	Suppressions    []Suppression
 	Checks          Checks
+	// Tags are the keys of the tags that somebody asks for, sorted, each once.
+	// Of no others a finding tells.
+	Tags []string
 }
 
 // Checks are the guard rails that an installation wants.
@@ -114,6 +117,7 @@ type Suppression struct {
 	Cause   Cause   // empty matches every cause
 	Subject string  // name or ARN, with wildcards; empty matches every subject
 	Account string
+	Tags    []TagMatch // all of them must fit
 	Until   time.Time
 	Reason  string
 	Author  string

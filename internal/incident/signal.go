@@ -39,6 +39,8 @@ const (
 	ProviderChanged        Kind = "identity_provider_changed"
 	ProviderDeleted        Kind = "identity_provider_deleted"
 	STSPreferenceChanged   Kind = "sts_preference_changed" // SetSecurityTokenServicePreferences
+	// TagsChanged changes nobody's credentials. It tells whose a role or user is.
+	TagsChanged Kind = "tags_changed" // Tagging set; also of a RoleCreated, a UserCreated and a SessionIssued
 )
 
 // The audit trail itself. Target is the account; Resource names the trail.
@@ -137,6 +139,7 @@ type Signal struct {
 	Denial     *Denial
 	Exposure   *Exposure
 	Threat     *Threat
+	Tagging    *Tagging
 }
 
 // Reason is the part of an error message that a verdict can use.

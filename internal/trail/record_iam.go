@@ -259,6 +259,7 @@ func userEvent(kind incident.Kind) func(*record) string {
 
 func userCreated(r *record) string {
 	r.sig.Kind = incident.UserCreated
+	r.createdWith()
 	missing := r.targetUser()
 	r.spelled(r.response.Get("user"), "userId")
 	return missing
@@ -287,6 +288,7 @@ func roleCreated(r *record) string {
 	made := r.response.Get("role")
 	r.sig.Kind = incident.RoleCreated
 	r.setMaxSession()
+	r.createdWith()
 	if document := firstText(r.params.Get("assumeRolePolicyDocument"), made.Get("assumeRolePolicyDocument")); document != "" {
 		trust := policy.Trust(document)
 		r.sig.Trust = &trust

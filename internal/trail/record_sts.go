@@ -34,6 +34,7 @@ func assumeRole(r *record) string {
 	s.SourceIdentity = firstText(r.params.Get("sourceIdentity"), r.response.Get("sourceIdentity"))
 	s.ByService = r.sig.Actor.Type == incident.Service
 	s.Chained = r.sig.Actor.Type == incident.Role
+	r.sessionTags()
 	if r.federates() {
 		r.federated()
 	}
@@ -116,6 +117,7 @@ func federationToken(r *record) string {
 	if r.sig.Issued.Name == "" {
 		_, r.sig.Issued.Name, _ = principalOf(r.response.Get("federatedUser", "arn").Str())
 	}
+	r.sessionTags()
 	return ""
 }
 

@@ -41,6 +41,18 @@ var issuances = []struct {
 		},
 	},
 	{
+		"a session is tagged, and inherits tags", "AssumeRole", byUser,
+		[]string{
+			params(`"roleArn":"arn:aws:iam::111122223333:role/orders-api","tags":[{"key":"team","value":"orders"},{"key":"api-token","value":"x"}],"transitiveTagKeys":["team"],"incomingTransitiveTags":{"cost-center":"4711"}`),
+			response(credentials("ASIAEXAMPLEORDERS001", "Mar 4, 2026, 9:30:00 AM")),
+		},
+		incident.Signal{
+			Target:  withARN(roleNamed("orders-api"), "arn:aws:iam::111122223333:role/orders-api"),
+			Issued:  &incident.Session{AccessKeyID: "ASIAEXAMPLEORDERS001", IssuedAt: eventTime, ExpiresAt: eventTime.Add(15 * time.Minute), ParentKey: "AKIAEXAMPLEALICE0001"},
+			Tagging: &incident.Tagging{Put: []incident.Tag{{Key: "cost-center", Value: "4711"}, {Key: "team", Value: "orders"}}},
+		},
+	},
+	{
 		"a record from before 2020 writes its expiration without a second comma", "AssumeRole", byUser,
 		[]string{params(`"roleArn":"arn:aws:iam::111122223333:role/orders-api"`), response(credentials("ASIAEXAMPLEORDERS001", "Mar 4, 2026 10:15:00 AM"))},
 		incident.Signal{

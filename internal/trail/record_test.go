@@ -383,6 +383,41 @@ var changes = []struct {
 		incident.Signal{Kind: incident.UserCreated, Target: withID(withARN(userNamed("carol"), "arn:aws:iam::111122223333:user/staff/carol"), "AIDAEXAMPLECAROL00000")},
 	},
 	{
+		"a user is created with tags", iam, "CreateUser", byRole,
+		[]string{params(`"userName":"carol","tags":[{"key":"Owner","value":"carol@example.com"},{"key":"note","value":""}]`)},
+		incident.Signal{Kind: incident.UserCreated, Target: userNamed("carol"), Tagging: &incident.Tagging{Put: []incident.Tag{{Key: "Owner", Value: "carol@example.com"}, {Key: "note"}}}},
+	},
+	{
+		"a role is created with a tag", iam, "CreateRole", byRole,
+		[]string{params(`"roleName":"orders-api","tags":[{"key":"team","value":"Équipe paiements"}],"assumeRolePolicyDocument":"` + trustsPartner + `"`)},
+		incident.Signal{Kind: incident.RoleCreated, Target: roleNamed("orders-api"), Trust: partnerTrusted, Tagging: &incident.Tagging{Put: []incident.Tag{{Key: "team", Value: "Équipe paiements"}}}},
+	},
+	{
+		"a role is tagged", iam, "TagRole", byRole,
+		[]string{params(`"roleName":"orders-api","tags":[{"key":"team","value":"orders"},{"key":"cost-center","value":"4711"}]`)},
+		incident.Signal{Kind: incident.TagsChanged, Target: roleNamed("orders-api"), Tagging: &incident.Tagging{Put: []incident.Tag{{Key: "team", Value: "orders"}, {Key: "cost-center", Value: "4711"}}}},
+	},
+	{
+		"tags are taken off a role", iam, "UntagRole", byRole,
+		[]string{params(`"roleName":"orders-api","tagKeys":["team","cost-center"]`)},
+		incident.Signal{Kind: incident.TagsChanged, Target: roleNamed("orders-api"), Tagging: &incident.Tagging{Taken: []string{"team", "cost-center"}}},
+	},
+	{
+		"a user is tagged", iam, "TagUser", byRole,
+		[]string{params(`"userName":"bob","tags":[{"key":"team","value":"orders"}]`)},
+		incident.Signal{Kind: incident.TagsChanged, Target: userNamed("bob"), Tagging: &incident.Tagging{Put: []incident.Tag{{Key: "team", Value: "orders"}}}},
+	},
+	{
+		"a tag is taken off a user", iam, "UntagUser", byRole,
+		[]string{params(`"userName":"bob","tagKeys":["team"]`)},
+		incident.Signal{Kind: incident.TagsChanged, Target: userNamed("bob"), Tagging: &incident.Tagging{Taken: []string{"team"}}},
+	},
+	{
+		"of a tag whose value is not kept, what was there before is no more", iam, "TagRole", byRole,
+		[]string{params(`"roleName":"orders-api","tags":[{"key":"team","value":"FAKE/SECRET/DO/NOT/KEEP/abcdEFGH01234567"},{"key":"db-password","value":"hunter2"},{"key":"stage","value":"HIDDEN_DUE_TO_SECURITY_REASONS"},{"key":"api","value":"a<b>"},{"key":"n","value":7},{"key":"","value":"x"},{"key":"aKeyOf#","value":"x"}]`)},
+		incident.Signal{Kind: incident.TagsChanged, Target: roleNamed("orders-api"), Tagging: &incident.Tagging{Taken: []string{"team", "db-password", "stage", "api", "n"}}},
+	},
+	{
 		"a user is deleted", iam, "DeleteUser", byRole,
 		[]string{params(`"userName":"carol"`)},
 		incident.Signal{Kind: incident.UserDeleted, Target: userNamed("carol")},
@@ -633,6 +668,9 @@ func TestAChangeWithoutItsEssentialsIsRejected(t *testing.T) {
 		{"no parameters at all for a user's policy", recordOf(iam, "PutUserPolicy", byRole), "requestParameters.userName"},
 		{"a role's name of another type", recordOf(iam, "DeleteRole", byRole, params(`"roleName":["orders-api"]`)), "requestParameters.roleName"},
 		{"no policy", recordOf(iam, "AttachRolePolicy", byRole, params(`"roleName":"orders-api"`)), "requestParameters.policyArn"},
+		{"a role tagged with nothing", recordOf(iam, "TagRole", byRole, params(`"roleName":"orders-api"`)), "requestParameters.tags"},
+		{"nothing taken off a user", recordOf(iam, "UntagUser", byRole, params(`"userName":"bob"`)), "requestParameters.tagKeys"},
+		{"a tag of nobody", recordOf(iam, "TagUser", `{"type":"AWSService","invokedBy":"x.amazonaws.com"}`, params(`"tags":[{"key":"a","value":"b"}]`)), "requestParameters.userName"},
 		{"no policy's name", recordOf(iam, "PutRolePolicy", byRole, params(`"roleName":"orders-api"`)), "requestParameters.policyName"},
 		{"a key without a status", recordOf(iam, "UpdateAccessKey", byRole, params(`"userName":"bob","accessKeyId":"AKIAEXAMPLEBOB000001"`)), "requestParameters.status"},
 		{"a status without a key", recordOf(iam, "UpdateAccessKey", byRole, params(`"userName":"bob","status":"Inactive"`)), "requestParameters.accessKeyId"},

@@ -182,6 +182,7 @@ func lacking(s incident.Signal) string {
 		"target": s.Target.Known(), "policy": s.Policy != nil, "revocation": s.Revocation != nil, "trust": s.Trust != nil,
 		"key": s.Key != "", "status": s.KeyStatus != "", "issued": s.Issued != nil, "denial": s.Denial != nil && s.Denial.Action != "",
 		"code": s.ErrorCode != "", "threat": s.Threat != nil && s.Threat.Type != "", "exposure": s.Exposure != nil, "policy name": s.Policy != nil && s.Policy.Name != "",
+		"tags": s.Tagging != nil && len(s.Tagging.Put)+len(s.Tagging.Taken) > 0,
 	}
 	for _, what := range needs[s.Kind] {
 		if !need[what] {
@@ -235,6 +236,7 @@ var needs = map[incident.Kind][]string{
 	incident.ExposureNotice:         {"target", "exposure"},
 	incident.SignInFailed:           {"target"},
 	incident.StaticCredentials:      {"exposure"},
+	incident.TagsChanged:            {"target", "tags"},
 }
 
 // checkSecrets fails if anything that was decoded holds what was planted.

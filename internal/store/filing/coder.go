@@ -10,8 +10,8 @@ import (
 
 // version is the first byte of what is encoded. A field is added at the end of
 // its block, under the next version; what was written without it then reads as
-// its zero value.
-const version = 1
+// its zero value. Version 2 added tags.
+const version = 2
 
 // errData says that stored bytes are not what we write. It does not say what
 // they are.
@@ -38,7 +38,7 @@ func newWriter() *coder {
 
 func newReader(data []byte) *coder {
 	c := &coder{reading: true}
-	if len(data) == 0 || data[0] != version {
+	if len(data) == 0 || data[0] == 0 || data[0] > version {
 		c.fail()
 		return c
 	}

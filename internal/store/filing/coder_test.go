@@ -91,12 +91,42 @@ func TestTheFormatStands(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"signal": {encodeSignals([]incident.Signal{filled[incident.Signal]()}), "3b8201141ad3179d"},
-		"use":    {encodeUses([]incident.Use{filled[incident.Use]()}), "6faf1a89304e4709"},
-		"case":   {encodeCase(filled[store.Case]()), "66ba9edf7423c63d"},
+		"signal": {encodeSignals([]incident.Signal{filled[incident.Signal]()}), "015555fed6a285f8"},
+		"use":    {encodeUses([]incident.Use{filled[incident.Use]()}), "874da3714bca2052"},
+		"case":   {encodeCase(filled[store.Case]()), "3ac72d557c63fe28"},
 	} {
 		if got := hash(test.data); got != test.want {
 			t.Errorf("the format of a %s has the sum %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// TestVersionOneIsStillRead reads what was written before there were tags: the
+// bytes are those whose sum stood in TestTheFormatStands then.
+func TestVersionOneIsStillRead(t *testing.T) {
+	s := filled[incident.Signal]()
+	s.Tagging = nil
+	data := encodeSignals([]incident.Signal{s})
+	data[0] = 1
+	if got, want := hash(data), "3b8201141ad3179d"; got != want {
+		t.Fatalf("a signal of version 1 has the sum %s, want %s", got, want)
+	}
+	got, err := decodeSignals(data)
+	if d := cmp.Diff([]incident.Signal{s}, got); d != "" || err != nil {
+		t.Errorf("signal: %v, %s", err, d)
+	}
+	c := filled[store.Case]()
+	c.Finding.Subject.Tags = nil
+	data = encodeCase(c)
+	data[0] = 1
+	again, err := DecodeCase(data, c.Version)
+	if d := cmp.Diff(c, again); d != "" || err != nil {
+		t.Errorf("case: %v, %s", err, d)
+	}
+	for _, version := range []byte{0, version + 1} {
+		data[0] = version
+		if _, err := DecodeCase(data, 1); err == nil {
+			t.Errorf("version %d is read", version)
 		}
 	}
 }

@@ -37,7 +37,18 @@ func (c *coder) signal(s *incident.Signal) {
 		pointer(c, &s.Denial, c.denial)
 		pointer(c, &s.Exposure, c.exposure)
 		pointer(c, &s.Threat, c.threat)
+		pointer(c, &s.Tagging, c.tagging)
 	})
+}
+
+func (c *coder) tagging(t *incident.Tagging) {
+	list(c, &t.Put, c.tag)
+	c.texts(&t.Taken)
+}
+
+func (c *coder) tag(t *incident.Tag) {
+	c.str(&t.Key)
+	c.str(&t.Value)
 }
 
 func (c *coder) duration(d *time.Duration) {
@@ -213,6 +224,7 @@ func (c *coder) subject(s *incident.Subject) {
 		c.principal(&s.Principal)
 		c.texts(&s.AccessKeyIDs)
 		c.texts(&s.Workloads)
+		list(c, &s.Tags, c.tag)
 	})
 }
 
