@@ -18,7 +18,7 @@ import (
 // shows.
 func TestSOCConfiguration(t *testing.T) {
 	c, err := loaded(read(t, "examples/soc.yaml"))
-	if err != nil || len(c.Routes) < 5 || len(c.Owners) == 0 || len(c.Settings.Suppressions) == 0 {
+	if err != nil || len(c.Routes) < 5 || len(c.Settings.Owners) == 0 || len(c.Settings.Suppressions) == 0 {
 		t.Fatalf("%d routes, %v", len(c.Routes), err)
 	}
 }

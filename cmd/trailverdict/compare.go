@@ -39,7 +39,7 @@ func (p *program) compare(ctx context.Context, w io.Writer, inputs sources, c co
 	defer found[0].Close()
 	defer found[1].Close()
 	alerting := func(c config.Config) replay.Alerting {
-		return replay.Alerting{Suppressions: c.Settings.Suppressions, MinSeverity: o.minSeverity.Severity, AsOf: d.asOf}
+		return replay.Alerting{Rules: c.Rules(), MinSeverity: o.minSeverity.Severity, AsOf: d.asOf}
 	}
 	page := comparison{w: w, before: cmp.Or(o.config, "the defaults"), after: o.compare, level: o.minSeverity.String()}
 	each := page.keep

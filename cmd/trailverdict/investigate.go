@@ -240,7 +240,7 @@ func (p *program) writeInvestigation(r investigate.Result, o investigateOptions)
 // verdictOf says how the program ends.
 func verdictOf(r investigate.Result) error {
 	for _, f := range slices.Concat(r.Findings, r.Others) {
-		_, suppressed := routing.Suppressed(f, r.Settings.Suppressions, r.To)
+		_, suppressed := routing.Of(r.Settings).Silenced(f, r.To)
 		if f.Verdict == incident.Compromise && !suppressed {
 			return errCompromise
 		}

@@ -26,11 +26,11 @@ func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
 			history = history[len(history)-1:]
 		}
 		for _, f := range history {
-			suppression, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf)
-			if f.Severity < o.minSeverity.Severity || suppressed && !o.verbose {
+			silence, silenced := routing.Of(d.settings).Silenced(f, d.asOf)
+			if f.Severity < o.minSeverity.Severity || silenced && !o.verbose {
 				continue
 			}
-			if err := s.show(f, suppression); err != nil {
+			if err := s.show(f, silence); err != nil {
 				return err
 			}
 		}
@@ -45,8 +45,8 @@ func (p *program) print(w io.Writer, d *decision, o replayOptions) error {
 // shower writes one finding after the other.
 type shower struct {
 	*program
-	write   func(incident.Finding, incident.Suppression) error
-	short   func(incident.Finding, incident.Suppression) error // of further ones
+	write   func(incident.Finding, routing.Silence) error
+	short   func(incident.Finding, routing.Silence) error // of further ones
 	w       io.Writer
 	o       replayOptions
 	shown   int
@@ -58,13 +58,13 @@ type shower struct {
 // what goes into a batch.
 const batched = 1000
 
-func (s *shower) show(f incident.Finding, suppression incident.Suppression) error {
+func (s *shower) show(f incident.Finding, silence routing.Silence) error {
 	s.shown++
 	switch {
 	case s.o.format.value == "text":
-		return s.text(f, suppression)
+		return s.text(f, silence)
 	case s.o.format.value != "asff":
-		return s.write(f, suppression)
+		return s.write(f, silence)
 	}
 	if s.batch = append(s.batch, f); len(s.batch) < batched {
 		return nil
@@ -74,7 +74,7 @@ func (s *shower) show(f incident.Finding, suppression incident.Suppression) erro
 
 // text writes a finding for people: the first one, which is the gravest, in full,
 // and the others in a few lines, unless all is asked for.
-func (s *shower) text(f incident.Finding, suppression incident.Suppression) error {
+func (s *shower) text(f incident.Finding, silence routing.Silence) error {
 	write, between := s.write, "\n"+strings.Repeat("─", 80)+"\n\n"
 	if s.shown == 1 {
 		between = ""
@@ -87,7 +87,7 @@ func (s *shower) text(f incident.Finding, suppression incident.Suppression) erro
 	if _, err := io.WriteString(s.w, between); err != nil {
 		return fmt.Errorf("write finding: %w", err)
 	}
-	return write(f, suppression)
+	return write(f, silence)
 }
 
 // writeBatches writes findings as Security Hub imports them.
@@ -111,19 +111,19 @@ func (p *program) shower(w io.Writer, d *decision, o replayOptions) *shower {
 	s := &shower{program: p, w: w, o: o}
 	switch o.format.value {
 	case "json":
-		s.write = func(f incident.Finding, _ incident.Suppression) error { return render.JSON(w, f) }
+		s.write = func(f incident.Finding, _ routing.Silence) error { return render.JSON(w, f) }
 	case "ocsf":
-		s.write = func(f incident.Finding, _ incident.Suppression) error { return render.OCSF(w, f, version()) }
+		s.write = func(f incident.Finding, _ routing.Silence) error { return render.OCSF(w, f, version()) }
 	case "text":
 		t := render.TextOptions{Color: o.output == "" && p.colors(p.stdout), Verbose: o.verbose}
 		if o.asOf.isSet() { // a recording's end is no time to tell others relative to
 			t.AsOf = d.asOf
 		}
-		as := func(write func(io.Writer, incident.Finding, render.TextOptions) error) func(incident.Finding, incident.Suppression) error {
-			return func(f incident.Finding, s incident.Suppression) error {
+		as := func(write func(io.Writer, incident.Finding, render.TextOptions) error) func(incident.Finding, routing.Silence) error {
+			return func(f incident.Finding, s routing.Silence) error {
 				t := t
 				if s.Reason != "" {
-					t.Suppression = &s
+					t.Silence = s.String()
 				}
 				return write(w, f, t)
 			}
@@ -228,7 +228,7 @@ func (d *decision) count(f incident.Finding, o replayOptions) {
 		t.verdicts = map[incident.Verdict]int{}
 	}
 	t.verdicts[f.Verdict]++
-	_, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf)
+	_, suppressed := routing.Of(d.settings).Silenced(f, d.asOf)
 	switch {
 	case suppressed:
 		t.suppressed++

@@ -80,29 +80,52 @@ Exit status: 0 the configuration can be deployed, 2 it cannot, or usage.`,
 
 func (p *program) routesTestCommand() *cobra.Command {
 	var o routesOptions
+	var tags []string
 	cmd := &cobra.Command{
 		Use:   "test --config FILE [flags] FINDING…",
 		Short: "Say who would hear of a finding, when, and why",
 		Long: `Test takes findings as replay --format json prints them, from files or - for
 standard input, and says for each route whether it hears of the finding, when,
-and why, as if the incident were new at the time given.
+and why, as if the incident were new at the time given. A finding as JSON does
+not have its subject's tags: where routes go by them, --tag says what they are.
 
 Exit status: 0 somebody hears of every finding, 3 of at least one nobody does,
 also where that is wanted, 2 usage or a bad configuration, 1 no finding could
 be read.`,
 		Example: `  trailverdict replay --format json logs/ > findings.ndjson
   trailverdict routes test -c tv.yaml findings.ndjson
-  trailverdict routes test -c tv.yaml --as-of 2026-03-07T03:00:00Z findings.ndjson`,
+  trailverdict routes test -c tv.yaml --as-of 2026-03-07T03:00:00Z findings.ndjson
+  trailverdict routes test -c tv.yaml --tag team=payments findings.ndjson`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("routes test needs a file of findings, or - for standard input")
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return p.testRoutes(o, args) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			subject, err := parseTags(tags)
+			if err != nil {
+				return usageError{err}
+			}
+			return p.testRoutes(o, subject, args)
+		},
 	}
 	o.add(cmd)
+	cmd.Flags().StringArrayVar(&tags, "tag", nil, "take the subjects for tagged with `KEY=VALUE`; may be repeated")
 	return cmd
+}
+
+// parseTags reads tags as the flag has them.
+func parseTags(list []string) ([]incident.Tag, error) {
+	var tags []incident.Tag
+	for _, text := range list {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("expected --tag KEY=VALUE, got %q", text)
+		}
+		tags = append(tags, incident.Tag{Key: key, Value: value})
+	}
+	return tags, nil
 }
 
 // checkConfig reads a configuration file and looks for what nobody can have
@@ -137,10 +160,13 @@ func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Ti
 		fmt.Fprintf(out, "\n  %s\n", r.Name)
 		rows(out, "to", string(r.Type)+" "+shownTarget(r), "takes", takes, "tells", r.Timing(), "through", r.Way())
 	}
-	if len(c.Owners) > 0 {
-		fmt.Fprint(out, "\nOwners: the first that has the subject decides\n\n")
+	if heading := owners(c.Settings); heading != "" {
+		fmt.Fprintf(out, "\nOwners: %s\n", heading)
 	}
-	for _, o := range c.Owners {
+	if len(c.Settings.Owners) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, o := range c.Settings.Owners {
 		rows(out, o.Name, strings.Join(o.Subjects, ", "))
 	}
 	if len(c.Settings.Suppressions) > 0 {
@@ -165,6 +191,19 @@ func showRules(w io.Writer, c config.Config, warnings file.Problems, now time.Ti
 		return fmt.Errorf("write rules: %w", err)
 	}
 	return nil
+}
+
+// owners says what decides whose a subject is; empty if nothing does.
+func owners(s incident.Settings) string {
+	switch tag := "its tag " + s.OwnerTag; {
+	case len(s.Owners) > 0 && s.OwnerTag != "":
+		return "the first that has the subject decides, then " + tag
+	case s.OwnerTag != "":
+		return tag + " says whose a subject is"
+	case len(s.Owners) > 0:
+		return "the first that has the subject decides"
+	}
+	return ""
 }
 
 // showWindows writes when which changes are planned.
@@ -215,7 +254,7 @@ func shownTarget(r routing.Route) string {
 // errUnheard is no failure: it makes the exit status.
 var errUnheard = errors.New("nobody hears of at least one finding")
 
-func (p *program) testRoutes(o routesOptions, paths []string) error {
+func (p *program) testRoutes(o routesOptions, tags []incident.Tag, paths []string) error {
 	c, _, err := checkConfig(o.config, o.now())
 	if err != nil {
 		return err
@@ -227,6 +266,7 @@ func (p *program) testRoutes(o routesOptions, paths []string) error {
 			if read++; read > 1 {
 				fmt.Fprintln(out)
 			}
+			f.Subject.Tags = tags
 			if !testFinding(out, c.Rules(), f, o.now()) {
 				unheard++
 			}
@@ -234,6 +274,9 @@ func (p *program) testRoutes(o routesOptions, paths []string) error {
 		if err != nil {
 			return errors.Join(err, out.Flush())
 		}
+	}
+	if len(tags) == 0 && read > 0 && len(c.Settings.Tags) > 0 {
+		fmt.Fprint(out, "\n", render.Paragraph("", "What goes by tags ("+strings.Join(c.Settings.Tags, ", ")+") was decided without them: a finding as JSON does not have them. Say what they are with --tag KEY=VALUE."))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write routes: %w", err)
@@ -280,13 +323,16 @@ func (p *program) eachFinding(path string, do func(incident.Finding)) error {
 // testFinding says who hears of a finding. It reports whether anybody does.
 func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.Time) (heard bool) {
 	fmt.Fprint(w, render.Paragraph("", fmt.Sprintf("%s: %s, %s, %s", f.ID, f.Verdict, f.Cause, f.Severity)))
-	owner := ""
+	whose := ""
 	if name := rules.Owner(f); name != "" {
-		owner = ", owner " + name
+		whose = ", owner " + render.OneLine(name)
 	}
-	fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("%s, account %s%s", render.SubjectName(f.Subject), known(f.Account), owner)))
-	if s, ok := routing.Suppressed(f, rules.Suppressions, now); ok {
-		fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("Nobody hears of it until %s: %s (author: %s)", s.Until.Format(minute), s.Reason, known(s.Author))))
+	for _, tag := range f.Subject.Tags {
+		whose += ", tag " + render.OneLine(tag.Key+"="+tag.Value)
+	}
+	fmt.Fprint(w, render.Paragraph("  ", fmt.Sprintf("%s, account %s%s", render.SubjectName(f.Subject), known(f.Account), whose)))
+	if s, ok := rules.Silenced(f, now); ok {
+		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it "+s.String()))
 		return false
 	}
 	if f.Severity == incident.Informational {

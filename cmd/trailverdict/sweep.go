@@ -222,7 +222,7 @@ func (d *decision) step(found *replay.Findings, least float64, o replayOptions) 
 			return step{}, err
 		}
 		f := history[len(history)-1]
-		if _, suppressed := routing.Suppressed(f, d.settings.Suppressions, d.asOf); suppressed || f.Severity < o.minSeverity.Severity || f.Confidence < least {
+		if _, suppressed := routing.Of(d.settings).Silenced(f, d.asOf); suppressed || f.Severity < o.minSeverity.Severity || f.Confidence < least {
 			continue
 		}
 		s.alerts++

@@ -21,8 +21,6 @@ type Config struct {
 	Settings incident.Settings
 	// Routes are who is told what, in the file's order.
 	Routes []routing.Route
-	// Owners are whose subjects are, in the file's order.
-	Owners []routing.Owner
 	// LogGroups are who writes to which log group, in the file's order.
 	LogGroups []LogGroup
 }
@@ -49,7 +47,9 @@ func (c Config) LogWriter(group string) (workload, principalARN string) {
 
 // Rules are what decides who hears of a finding.
 func (c Config) Rules() routing.Rules {
-	return routing.Rules{Routes: c.Routes, Owners: c.Owners, Suppressions: c.Settings.Suppressions, ChangeWindows: c.Settings.ChangeWindows}
+	r := routing.Of(c.Settings)
+	r.Routes = c.Routes
+	return r
 }
 
 // Default is what holds without a configuration file.

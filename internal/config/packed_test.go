@@ -26,10 +26,11 @@ func full() Config {
 	}
 	c.Settings.Suppressions = []incident.Suppression{{Cause: incident.ClockSkew, Until: at, Reason: "a clock that we know of"}}
 	c.Routes = []routing.Route{{
-		Name: "soc", Type: routing.Email, Target: "soc@example.com", Match: routing.Match{Severity: incident.High, Subjects: []string{"a-*"}, Owners: []string{"soc"}}, Otherwise: true, After: time.Hour, Repeat: 4 * time.Hour,
+		Name: "soc", Type: routing.Email, Target: "soc@example.com", Match: routing.Match{Severity: incident.High, Subjects: []string{"a-*"}, Owners: []string{"soc"}, Tags: []incident.TagMatch{{Key: "team", Values: []string{"a*", ""}}}}, Otherwise: true, After: time.Hour, Repeat: 4 * time.Hour,
 		Quiet: []routing.Hours{{Days: []time.Weekday{time.Monday}, From: 20 * time.Hour, Until: 31 * time.Hour, Zone: "Europe/Berlin", Clock: []routing.Shift{{}, {From: at, Ahead: time.Hour}}}}, Urgent: incident.High,
 	}}
-	c.Owners = []routing.Owner{{Name: "payments", Subjects: []string{"payments-*"}}}
+	c.Settings.Owners = []incident.Owner{{Name: "payments", Subjects: []string{"payments-*"}}}
+	c.Settings.OwnerTag, c.Settings.Tags = "team", []string{"stage", "team"}
 	c.LogGroups = []LogGroup{{Pattern: "/ecs/*", Workload: "payments"}}
 	return c
 }

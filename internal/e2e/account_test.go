@@ -428,7 +428,7 @@ func (p *play) stands(t *testing.T, told []heard, s *passage) {
 	for _, f := range p.findings() {
 		h, ok := last[f.ID]
 		delete(last, f.ID)
-		_, suppressed := routing.Suppressed(f, p.settings.Suppressions, p.asOf)
+		_, suppressed := routing.Of(p.settings).Silenced(f, p.asOf)
 		switch onlyReach := reached(f, told); {
 		case suppressed:
 		case !ok && f.Severity < incident.Low:

@@ -490,7 +490,7 @@ func (a *audience) stands(t *testing.T, f incident.Finding, byCase map[string][]
 }
 
 func (a *audience) suppressed(f incident.Finding) bool {
-	_, ok := routing.Suppressed(f, a.settings.Suppressions, a.now)
+	_, ok := routing.Of(a.settings).Silenced(f, a.now)
 	return ok
 }
 

@@ -127,6 +127,7 @@ func printed(t *testing.T, findings []incident.Finding) string {
 		if err := render.JSON(&b, f); err != nil {
 			t.Fatal(err)
 		}
+		fmt.Fprintln(&b, f.Subject.Tags) // which JSON does not have
 		lines = append(lines, b.String())
 	}
 	slices.Sort(lines)

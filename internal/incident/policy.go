@@ -21,6 +21,11 @@ type Settings struct {
 	Thresholds      Thresholds
 	Suppressions    []Suppression
 	Checks          Checks
+	// Owners say whose principals and workloads are; they are asked in their
+	// order. OwnerTag is the key of the tag whose value is the owner of what they
+	// do not name; empty means none.
+	Owners   []Owner
+	OwnerTag string
 	// Tags are the keys of the tags that somebody asks for, sorted, each once.
 	// Of no others a finding tells.
 	Tags []string
@@ -109,6 +114,14 @@ type Thresholds struct {
 	Propagation time.Duration
 	// MaxEvidence caps the evidence listed in a finding.
 	MaxEvidence int
+}
+
+// Owner says whose the principals and workloads of some patterns are.
+type Owner struct {
+	// Name is what routes match by.
+	Name string
+	// Subjects are names or ARNs, with wildcards.
+	Subjects []string
 }
 
 // Suppression keeps findings on record without telling anybody, until its end.

@@ -18,7 +18,7 @@ func night() []routing.Hours { return []routing.Hours{{From: 20 * time.Hour, Unt
 // routedStory is a story at a desk that decides by routes.
 func routedStory(t *testing.T, routes ...routing.Route) *story {
 	s := newStory(t)
-	s.Notifier = s.routed(incident.DefaultSettings(), routing.Rules{Routes: routes, Owners: []routing.Owner{{Name: "payments", Subjects: []string{"payments-*"}}}})
+	s.Notifier = s.routed(incident.DefaultSettings(), routing.Rules{Routes: routes, Owners: []incident.Owner{{Name: "payments", Subjects: []string{"payments-*"}}}})
 	return s
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/detect"
 	"github.com/trailverdict/trailverdict/internal/render"
-	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
 // attempts bounds how often a case is decided anew after others changed its page
@@ -244,6 +243,6 @@ func nameOf(c detect.Case) string {
 }
 
 func (t *turn) isSuppressed(c detect.Case) bool {
-	_, ok := routing.Suppressed(c.Finding, t.rules.Suppressions, t.now)
+	_, ok := t.rules.Silenced(c.Finding, t.now)
 	return ok
 }

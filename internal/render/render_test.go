@@ -117,13 +117,14 @@ func hostile() incident.Finding {
 }
 
 func TestGolden(t *testing.T) {
-	suppression := incident.Suppression{Until: at("00:00:00").Add(48 * time.Hour), Reason: "the partner's onboarding is known"}
 	for name, write := range map[string]func(io.Writer) error{
 		"opened.txt":       func(w io.Writer) error { return Text(w, opened(), TextOptions{}) },
 		"opened-color.txt": func(w io.Writer) error { return Text(w, opened(), TextOptions{Color: true}) },
-		"suppressed.txt":   func(w io.Writer) error { return Text(w, quiet(), TextOptions{Suppression: &suppression}) },
-		"refresh.txt":      func(w io.Writer) error { return Text(w, refresh(), TextOptions{}) },
-		"findings.ndjson":  each(JSON, opened(), refresh(), quiet(), hostile()),
+		"suppressed.txt": func(w io.Writer) error {
+			return Text(w, quiet(), TextOptions{Silence: "until 2026-03-06 00:00 UTC: the partner's onboarding is known"})
+		},
+		"refresh.txt":     func(w io.Writer) error { return Text(w, refresh(), TextOptions{}) },
+		"findings.ndjson": each(JSON, opened(), refresh(), quiet(), hostile()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

@@ -21,8 +21,8 @@ type TextOptions struct {
 	Verbose bool
 	// AsOf is what times are also told relative to; without it they are not.
 	AsOf time.Time
-	// Suppression is set for a finding that is written though it is suppressed.
-	Suppression *incident.Suppression
+	// Silence is why nobody hears of a finding that is written nevertheless.
+	Silence string
 }
 
 const (
@@ -49,7 +49,7 @@ func Text(w io.Writer, f incident.Finding, o TextOptions) error {
 	} else {
 		t.paragraph("  ", withoutFact(f.Summary, why))
 	}
-	t.suppressed(o.Suppression)
+	t.silenced(o.Silence)
 	t.doNow(f.NextSteps)
 	times := timesOf(f)
 	t.evidence("Why ("+times.title()+ago(f.FirstSeen, o.AsOf)+")", why, times)
@@ -70,7 +70,7 @@ func Headline(w io.Writer, f incident.Finding, o TextOptions) error {
 	t := &text{asOf: o.AsOf}
 	t.heading(f, o.Color)
 	t.paragraph("  ", f.Summary)
-	t.suppressed(o.Suppression)
+	t.silenced(o.Silence)
 	return t.writeTo(w)
 }
 
@@ -101,9 +101,9 @@ func (t *text) writeTo(w io.Writer) error {
 	return nil
 }
 
-func (t *text) suppressed(s *incident.Suppression) {
-	if s != nil {
-		t.paragraph("  ", fmt.Sprintf("Suppressed until %s UTC: %s", s.Until.UTC().Format(clock), s.Reason))
+func (t *text) silenced(why string) {
+	if why != "" {
+		t.paragraph("  ", "Suppressed "+OneLine(why))
 	}
 }
 
@@ -381,6 +381,9 @@ func (t *text) identity(f incident.Finding) {
 	if t.verbose {
 		if len(f.Subject.AccessKeyIDs) > 1 {
 			parts = append(parts, "keys "+strings.Join(f.Subject.AccessKeyIDs, " "))
+		}
+		for _, tag := range f.Subject.Tags {
+			parts = append(parts, "tag "+OneLine(tag.Key+"="+tag.Value))
 		}
 		if len(f.ATTACK) > 0 {
 			parts = append(parts, "ATT&CK "+strings.Join(f.ATTACK, " "))

@@ -14,9 +14,9 @@ import (
 
 // Alerting says which findings would be told to somebody.
 type Alerting struct {
-	Suppressions []incident.Suppression
-	MinSeverity  incident.Severity
-	AsOf         time.Time
+	Rules       routing.Rules
+	MinSeverity incident.Severity
+	AsOf        time.Time
 }
 
 // alerts reports whether f would be told.
@@ -24,7 +24,7 @@ func (a Alerting) alerts(f *incident.Finding) bool {
 	if f == nil || f.Severity < a.MinSeverity {
 		return false
 	}
-	_, suppressed := routing.Suppressed(*f, a.Suppressions, a.AsOf)
+	_, suppressed := a.Rules.Silenced(*f, a.AsOf)
 	return !suppressed
 }
 

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
+	"github.com/trailverdict/trailverdict/internal/routing"
 	"github.com/trailverdict/trailverdict/internal/scenario"
 	"github.com/trailverdict/trailverdict/internal/store"
 )
@@ -37,16 +39,22 @@ func stories(t *testing.T) []scenario.Story {
 	return list
 }
 
+func configured(t *testing.T, s scenario.Story) config.Config {
+	t.Helper()
+	if len(s.Config) == 0 {
+		return config.Default()
+	}
+	c, err := file.Load("config.yaml", s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // tell replays parts of a recording as the command does.
 func tell(t *testing.T, s scenario.Story, parts ...[]byte) ([]incident.Finding, replay.Summary) {
 	t.Helper()
-	c := config.Default()
-	if len(s.Config) > 0 {
-		var err error
-		if c, err = file.Load("config.yaml", s.Config); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c := configured(t, s)
 	d := detect.New(store.NewMemory(store.DefaultLimits()), c.Settings)
 	var inputs []replay.Input
 	for i, p := range parts {
@@ -81,6 +89,9 @@ func TestStories(t *testing.T) {
 			for _, c := range s.Check(findings) {
 				t.Error(c)
 			}
+			for _, c := range unheard(t, s, findings) {
+				t.Error(c)
+			}
 			if t.Failed() {
 				for _, f := range findings {
 					if err := render.Text(testWriter{t}, f, render.TextOptions{Verbose: true}); err != nil {
@@ -90,6 +101,34 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unheard says of whom a story expects that he hears at once, and of whom not,
+// and is wrong.
+func unheard(t *testing.T, s scenario.Story, findings []incident.Finding) (complaints []string) {
+	rules := configured(t, s).Rules()
+	for _, e := range s.Expect {
+		if i := slices.IndexFunc(findings, e.Meets); e.Told != "" && i >= 0 {
+			if got := told(rules, findings[i]); got != e.Told {
+				complaints = append(complaints, fmt.Sprintf("%s: %s hears of it", e, got))
+			}
+		}
+	}
+	return complaints
+}
+
+// told are the routes that hear of a finding as it stands, when it is new.
+func told(rules routing.Rules, f incident.Finding) string {
+	var names []string
+	if _, silenced := rules.Silenced(f, f.LastSeen); silenced || f.Severity == incident.Informational {
+		return scenario.Nobody
+	}
+	for _, r := range rules.Routes {
+		if d := rules.Decide(r, routing.Question{Finding: f, News: true, Now: f.LastSeen}); d.Act == routing.Tell {
+			names = append(names, r.Name)
+		}
+	}
+	return cmp.Or(strings.Join(names, " "), scenario.Nobody)
 }
 
 type testWriter struct{ t *testing.T }
@@ -172,7 +211,7 @@ func TestDeliveryChangesNothing(t *testing.T) {
 				t.Skip("the events are no JSON Lines, so they cannot be cut apart here: their order was not checked")
 			}
 			findings, _ := tell(t, s, s.Events)
-			want := asJSON(t, findings)
+			want := whole(t, findings)
 			r := rand.New(rand.NewPCG(7, uint64(i)))
 			for name, parts := range map[string][][]byte{
 				"backward":            backward(values(s)),
@@ -182,12 +221,22 @@ func TestDeliveryChangesNothing(t *testing.T) {
 				"repeated in batches": batches(r, shuffled(r, slices.Repeat(values(s), 2))),
 			} {
 				findings, _ := tell(t, s, parts...)
-				if got := asJSON(t, findings); got != want {
+				if got := whole(t, findings); got != want {
 					t.Errorf("%s: the findings differ:\n%s\nwant:\n%s", name, got, want)
 				}
 			}
 		})
 	}
+}
+
+// whole is findings as JSON, and their tags, which JSON does not have.
+func whole(t *testing.T, findings []incident.Finding) string {
+	t.Helper()
+	text := asJSON(t, findings)
+	for _, f := range findings {
+		text += fmt.Sprintln(f.ID, f.Subject.Tags)
+	}
+	return text
 }
 
 func backward(parts [][]byte) [][]byte {

@@ -16,7 +16,7 @@ func staleSuppressions(in Input) []string {
 	for _, s := range in.Settings.Suppressions {
 		covered := 0
 		for _, f := range in.Findings {
-			if routing.Covers(s, f) {
+			if routing.Of(in.Settings).Covers(s, f) {
 				covered++
 			}
 		}

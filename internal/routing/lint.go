@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +22,11 @@ func (r Rules) Lint(now time.Time) []Issue {
 		}
 	}
 	list = append(list, r.unheard()...)
+	if r.OwnerTag != "" {
+		if why := nobodyHas([]incident.TagMatch{{Key: r.OwnerTag}}); why != "" {
+			list = append(list, Issue{Path: "owner_tag", Message: "it makes nobody an owner: " + why})
+		}
+	}
 	for n, s := range r.Suppressions {
 		list = append(list, lintSuppression(n, s, now)...)
 	}
@@ -38,14 +44,14 @@ func (r Rules) lintRoute(n int, route Route) []Issue {
 	note := func(key, format string, args ...any) {
 		list = append(list, Issue{fmt.Sprintf("routes[%d]%s", n, key), fmt.Sprintf("route %s: ", route.Name) + fmt.Sprintf(format, args...), false})
 	}
-	if why := route.Match.impossible(); why != "" {
+	if why := cmp.Or(route.Match.impossible(), nobodyHas(route.Match.Tags)); why != "" {
 		note(".match", "nothing reaches it: %s", why)
 	} else if other, ok := r.hides(route); ok {
 		note(".otherwise", "nothing reaches it: the route %s takes everything that it would", other)
 	}
 	for _, owner := range route.Match.Owners {
-		if !slices.ContainsFunc(r.Owners, func(o Owner) bool { return o.Name == owner }) {
-			note(".match.owner", "owners names nobody %s", owner)
+		if r.OwnerTag == "" && !slices.ContainsFunc(r.Owners, func(o incident.Owner) bool { return o.Name == owner }) {
+			note(".match.owner", "owners names nobody %s, and without owner_tag nothing else does", owner)
 		}
 	}
 	for m, other := range r.Routes[:n] {
@@ -118,7 +124,7 @@ func (r Rules) hides(route Route) (string, bool) {
 // includes reports whether m certainly takes everything that o takes.
 func (m Match) includes(o Match) bool {
 	return m.Severity <= o.Severity && within(o.Verdicts, m.Verdicts) && within(o.Causes, m.Causes) && within(o.Accounts, m.Accounts) &&
-		within(o.Subjects, m.Subjects) && within(o.Owners, m.Owners)
+		within(o.Subjects, m.Subjects) && within(o.Owners, m.Owners) && narrower(m.Tags, o.Tags)
 }
 
 // within reports whether a list of choices chooses among another's. An empty
@@ -133,7 +139,7 @@ func within[T comparable](a, b []T) bool {
 // overlap reports whether two matches can take one finding. It does not look
 // into wildcards.
 func overlap(a, b Match) bool {
-	return slices.ContainsFunc(a.possible(), func(v incident.Verdict) bool { return slices.Contains(b.possible(), v) }) && meet(a.Causes, b.Causes) && meet(a.Accounts, b.Accounts) && meet(a.Owners, b.Owners) && meet(a.Subjects, b.Subjects)
+	return slices.ContainsFunc(a.possible(), func(v incident.Verdict) bool { return slices.Contains(b.possible(), v) }) && meet(a.Causes, b.Causes) && meet(a.Accounts, b.Accounts) && meet(a.Owners, b.Owners) && meet(a.Subjects, b.Subjects) && !apart(a.Tags, b.Tags)
 }
 
 func meet[T comparable](a, b []T) bool {
@@ -172,6 +178,9 @@ func lintSuppression(n int, s incident.Suppression, now time.Time) []Issue {
 	}
 	if v := s.Cause.Verdict(); s.Verdict != "" && v != "" && v != s.Verdict {
 		note(".cause", "it covers nothing: %s is always %s", s.Cause, v)
+	}
+	if why := nobodyHas(s.Tags); why != "" {
+		note(".tag", "it covers nothing: %s", why)
 	}
 	if s.Author == "" {
 		note("", "nobody is named as its author, to be asked when it ends")

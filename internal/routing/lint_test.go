@@ -41,11 +41,26 @@ func TestLint(t *testing.T) {
 			"routes: no route hears at once of a finding with verdict inconclusive and severity high\nroutes: no route hears at once of a finding with verdict expiry and severity high",
 		},
 		"an owner of nothing": {
-			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Owners: []string{"paymets"}}}}, Owners: []routing.Owner{{Name: "payments", Subjects: []string{"p*"}}}},
-			"routes[1].match.owner: route a: owners names nobody paymets",
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Owners: []string{"paymets"}}}}, Owners: []incident.Owner{{Name: "payments", Subjects: []string{"p*"}}}},
+			"routes[1].match.owner: route a: owners names nobody paymets, and without owner_tag nothing else does",
 		},
-		"one receiver twice":    {routing.Rules{Routes: []routing.Route{all, {Name: "twin", Type: routing.SQS, Target: "q", Match: m{Verdicts: expiry}}}}, "routes[1].target: route twin: the route all (routes[0]) has the same receiver, which hears what both take twice"},
-		"one receiver for each": {routing.Rules{Routes: []routing.Route{{Name: "e", Target: "q", Match: m{Verdicts: expiry}}, {Name: "c", Target: "q", Match: m{Causes: []incident.Cause{incident.TrustOpened}}}, all}}, ""},
+		"an owner by tag": {routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Owners: []string{"orders"}}}}, OwnerTag: "team"}, ""},
+		"tags that nobody has": {
+			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Tags: tagIs("AWS:cloudformation:stack-name", "*")}}, {Name: "b", Target: "b", Match: m{Tags: tagIs("db-password", "*")}}, {Name: "c", Target: "c", Match: m{Tags: tagIs("aws", "*")}}}},
+			"routes[1].match: route a: nothing reaches it: the tag AWS:cloudformation:stack-name is AWS's own, which nobody can put on a role\n" +
+				"routes[2].match: route b: nothing reaches it: the tag db-password is never kept, since its name says that it holds a secret",
+		},
+		"an owner_tag that nobody has": {
+			routing.Rules{Routes: []routing.Route{all}, OwnerTag: "aws:createdBy"},
+			"owner_tag: it makes nobody an owner: the tag aws:createdBy is AWS's own, which nobody can put on a role",
+		},
+		"a suppression by such tags": {
+			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Tags: tagIs("aws:x", "*"), Until: noon().Add(1), Author: "x"}, {Tags: tagIs("x", "*"), Until: noon().Add(1), Author: "x"}}},
+			"suppressions[0].tag: it covers nothing: the tag aws:x is AWS's own, which nobody can put on a role",
+		},
+		"one receiver, apart by tags": {routing.Rules{Routes: []routing.Route{{Name: "e", Target: "q", Match: m{Tags: tagIs("team", "a")}}, {Name: "c", Target: "q", Match: m{Tags: tagIs("Team", "b")}}, {Name: "all", Target: "r"}}}, ""},
+		"one receiver twice":          {routing.Rules{Routes: []routing.Route{all, {Name: "twin", Type: routing.SQS, Target: "q", Match: m{Verdicts: expiry}}}}, "routes[1].target: route twin: the route all (routes[0]) has the same receiver, which hears what both take twice"},
+		"one receiver for each":       {routing.Rules{Routes: []routing.Route{{Name: "e", Target: "q", Match: m{Verdicts: expiry}}, {Name: "c", Target: "q", Match: m{Causes: []incident.Cause{incident.TrustOpened}}}, all}}, ""},
 		"quiet hours of what is urgent": {
 			routing.Rules{Routes: []routing.Route{all, {Name: "a", Match: m{Severity: incident.High}, Quiet: []routing.Hours{{Until: time.Hour}}, Urgent: incident.High}}},
 			"routes[1].quiet_hours: route a: everything that it takes is urgent, so it is never quiet",

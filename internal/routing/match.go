@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/lineage"
@@ -18,7 +17,7 @@ func isAbout(f incident.Finding, patterns []string) bool {
 }
 
 // misses is why a match does not take a finding; empty if it does.
-func (m Match) misses(f incident.Finding, owner string) string {
+func (m Match) misses(f incident.Finding, owner string, tags []incident.Tag) string {
 	switch {
 	case len(m.Verdicts) > 0 && !slices.Contains(m.Verdicts, f.Verdict):
 		return fmt.Sprintf("verdict %s is not %s", f.Verdict, either(m.Verdicts))
@@ -33,7 +32,7 @@ func (m Match) misses(f incident.Finding, owner string) string {
 	case len(m.Owners) > 0 && !slices.Contains(m.Owners, owner):
 		return fmt.Sprintf("owner %s is not %s", known(owner), either(m.Owners))
 	}
-	return ""
+	return lacks(m.Tags, tags)
 }
 
 func known(s string) string {
@@ -72,6 +71,7 @@ func (m Match) String() string {
 	add("account", either(m.Accounts))
 	add("subject", either(m.Subjects))
 	add("owner", either(m.Owners))
+	parts = append(parts, tagWords(m.Tags)...)
 	if len(parts) == 0 {
 		return "everything"
 	}
@@ -81,41 +81,15 @@ func (m Match) String() string {
 // Misses is why a route does not take a finding, whenever that may be; empty if
 // it does.
 func (r Rules) Misses(route Route, f incident.Finding) string {
-	owner := r.Owner(f)
-	if why := route.Match.misses(f, owner); why != "" || !route.Otherwise {
+	owner, tags := r.Owner(f), r.tags(f)
+	if why := route.Match.misses(f, owner, tags); why != "" || !route.Otherwise {
 		return why
 	}
 	for _, other := range r.Routes {
 		// Who waits for an incident to last may never hear of it.
-		if !other.Otherwise && other.After == 0 && other.Match.misses(f, owner) == "" {
+		if !other.Otherwise && other.After == 0 && other.Match.misses(f, owner, tags) == "" {
 			return "the route " + other.Name + " takes it"
 		}
 	}
 	return ""
-}
-
-// Suppressed reports whether a finding is to be kept without telling anybody,
-// and by which suppression: the first that covers it and has not ended at now.
-func Suppressed(f incident.Finding, list []incident.Suppression, now time.Time) (incident.Suppression, bool) {
-	for _, s := range list {
-		if now.Before(s.Until) && Covers(s, f) {
-			return s, true
-		}
-	}
-	return incident.Suppression{}, false
-}
-
-// Covers reports whether every part of a suppression that says something fits a
-// finding. A compromise is covered by name alone, that of its verdict or of its
-// cause: what was written against noise must not hide an attack on the same
-// subject.
-func Covers(s incident.Suppression, f incident.Finding) bool {
-	switch {
-	case f.Verdict == incident.Compromise && s.Verdict == "" && s.Cause == "",
-		s.Verdict != "" && s.Verdict != f.Verdict,
-		s.Cause != "" && s.Cause != f.Cause,
-		s.Account != "" && s.Account != f.Account:
-		return false
-	}
-	return s.Subject == "" || isAbout(f, []string{s.Subject})
 }

@@ -53,6 +53,8 @@ type Match struct {
 	Causes   []incident.Cause
 	// Subjects are names or ARNs, with wildcards; Owners are whose they are.
 	Subjects, Owners []string
+	// Tags are what the tags of the subject have to be, all of them.
+	Tags []incident.TagMatch
 }
 
 // Timed reports whether time alone can make the route hear of something.
@@ -68,37 +70,25 @@ func (r Rules) Timed() bool { return slices.ContainsFunc(r.Routes, Route.Timed) 
 // clients subscribe themselves, without a filter.
 func (r Route) Filtered() bool {
 	chooses := len(r.Match.filter()) > 0
-	return !r.Timed() && !r.Otherwise && len(r.Match.Subjects) == 0 && !(r.Type == Chat && chooses)
-}
-
-// Owner says whose the principals and workloads of some patterns are.
-type Owner struct {
-	// Name is what routes match by: a team, or the value of the tag that roles
-	// are marked with.
-	Name string
-	// Subjects are names or ARNs, with wildcards.
-	Subjects []string
+	return !r.Timed() && !r.Otherwise && len(r.Match.Subjects)+len(r.Match.Tags) == 0 && !(r.Type == Chat && chooses)
 }
 
 // Rules are what decides. They stay as they are while they are used.
 type Rules struct {
 	Routes []Route
-	// Owners are asked in their order; the first that has the subject decides.
-	Owners       []Owner
+	// Owners are asked in their order; the first that has the subject decides,
+	// and if none has, the subject's tag of the key OwnerTag.
+	Owners       []incident.Owner
+	OwnerTag     string
 	Suppressions []incident.Suppression
 	// ChangeWindows decide about verdicts, not about who hears of them; here
 	// they are looked at for those that are over.
 	ChangeWindows []incident.ChangeWindow
 }
 
-// Owner is whose the subject of a finding is; empty if nobody's.
-func (r Rules) Owner(f incident.Finding) string {
-	for _, o := range r.Owners {
-		if isAbout(f, o.Subjects) {
-			return o.Name
-		}
-	}
-	return ""
+// Of are the rules that settings hold: all but the routes.
+func Of(s incident.Settings) Rules {
+	return Rules{Owners: s.Owners, OwnerTag: s.OwnerTag, Suppressions: s.Suppressions, ChangeWindows: s.ChangeWindows}
 }
 
 // Route is the route of a name.

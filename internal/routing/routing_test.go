@@ -36,7 +36,7 @@ func TestEveryRouteThatTakesAFindingHearsOfIt(t *testing.T) {
 			{Name: "rest", Otherwise: true},
 			{Name: "late", After: time.Hour},
 		},
-		Owners: []routing.Owner{{Name: "payments", Subjects: []string{"payments-*"}}, {Name: "nobody", Subjects: []string{"*-api"}}},
+		Owners: []incident.Owner{{Name: "payments", Subjects: []string{"payments-*"}}, {Name: "nobody", Subjects: []string{"*-api"}}},
 	}
 	for name, test := range map[string]struct {
 		edit func(*incident.Finding)

@@ -118,7 +118,7 @@ func Limits(routes []Route) []Issue {
 		switch {
 		case !r.Filtered():
 			if own++; own == maxOwnTopics+1 {
-				fatal(n, "", "route %s: more than %d routes match by subject, come after others, or mind the time; match by owner and account what can be", r.Name, maxOwnTopics)
+				fatal(n, "", "route %s: more than %d routes match by subject or tag, come after others, or mind the time; match by owner and account what can be", r.Name, maxOwnTopics)
 			}
 		case len(s.Filter) > 0:
 			if filtered[s.Topic]++; filtered[s.Topic] == maxPolicies+1 {

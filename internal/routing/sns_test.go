@@ -43,7 +43,7 @@ func TestLimits(t *testing.T) {
 		"names that become the same":          {[]routing.Route{{Name: "a1-b", Type: routing.SQS}, {Name: "a-1-b", Type: routing.SQS}}, "routes[1].name: route a-1-b: its name and that of the route a1-b differ too little"},
 		"many routes without a match":         {numbered(300, routing.Route{Type: routing.HTTPS}), ""},
 		"many routes with one":                {numbered(201, routing.Route{Type: routing.HTTPS, Match: routing.Match{Severity: incident.High}}), "routes[200].match: route route200: more than 200 routes lead through the topic Findings with a match"},
-		"many routes by subject":              {numbered(21, routing.Route{Type: routing.SQS, Match: subject}), "routes[20]: route route20: more than 20 routes match by subject"},
+		"many routes by subject":              {numbered(21, routing.Route{Type: routing.SQS, Match: subject}), "routes[20]: route route20: more than 20 routes match by subject or tag"},
 		"as many as there may be":             {numbered(20, routing.Route{Type: routing.SQS, Match: subject}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,6 +69,7 @@ func TestWhichRoutesAFilterServes(t *testing.T) {
 		"everything":        {routing.Route{Type: routing.SQS}, map[string][]string{}},
 		"what is attribute": {routing.Route{Type: routing.SQS, Match: routing.Match{Severity: incident.High, Owners: []string{"payments"}, Causes: []incident.Cause{incident.ClockSkew}}}, map[string][]string{"severity": {"high", "critical"}, "owner": {"payments"}, "cause": {"clock_skew"}}},
 		"a subject":         {routing.Route{Type: routing.SQS, Match: routing.Match{Subjects: []string{"a"}}}, nil},
+		"a tag":             {routing.Route{Type: routing.SQS, Match: routing.Match{Tags: tagIs("team", "a")}}, nil},
 		"the rest":          {routing.Route{Type: routing.SQS, Otherwise: true}, nil},
 		"escalation":        {routing.Route{Type: routing.SQS, After: time.Hour}, nil},
 		"reminders":         {routing.Route{Type: routing.SQS, Repeat: time.Hour}, nil},

@@ -8,6 +8,10 @@ import (
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
+func silenced(f incident.Finding, list ...incident.Suppression) (routing.Silence, bool) {
+	return routing.Rules{Suppressions: list}.Silenced(f, noon())
+}
+
 func TestSuppressed(t *testing.T) {
 	finding := incident.Finding{
 		Account: "111122223333", Verdict: incident.Compromise, Cause: incident.TrustOpened,
@@ -34,14 +38,14 @@ func TestSuppressed(t *testing.T) {
 		"all must match":                     {incident.Suppression{Until: until, Verdict: incident.Compromise, Subject: "payments-api", Cause: incident.TokenExposed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, got := routing.Suppressed(finding, []incident.Suppression{test.s}, noon()); got != test.want {
-				t.Errorf("Suppressed() = %v, want %v", got, test.want)
+			if _, got := silenced(finding, test.s); got != test.want {
+				t.Errorf("Silenced() = %v, want %v", got, test.want)
 			}
 		})
 	}
 	first := incident.Suppression{Until: until, Verdict: incident.Compromise, Reason: "first"}
-	if got, _ := routing.Suppressed(finding, []incident.Suppression{{}, first, {Until: until, Verdict: incident.Compromise}}, noon()); got != first {
-		t.Errorf("Suppressed() = %+v, want the first that matches", got)
+	if got, _ := silenced(finding, incident.Suppression{}, first, incident.Suppression{Until: until, Verdict: incident.Compromise}); got != (routing.Silence{Until: until, Reason: "first"}) {
+		t.Errorf("Silenced() = %+v, want the first that matches", got)
 	}
 }
 
@@ -53,7 +57,7 @@ func TestACompromiseIsSuppressedByNameAlone(t *testing.T) {
 	} {
 		f := found(verdict, incident.Critical)
 		f.Subject.Name = "sandbox"
-		if _, got := routing.Suppressed(f, []incident.Suppression{noise}, noon()); got != want {
+		if _, got := silenced(f, noise); got != want {
 			t.Errorf("%s is suppressed: %v, want %v", verdict, got, want)
 		}
 	}
@@ -63,7 +67,7 @@ func TestNamingTheCauseNamesTheCompromise(t *testing.T) {
 	f := found(incident.Compromise, incident.Critical)
 	for cause, want := range map[incident.Cause]bool{f.Cause: true, incident.ClockSkew: false} {
 		s := incident.Suppression{Cause: cause, Until: noon().Add(time.Hour), Reason: "a drill"}
-		if _, got := routing.Suppressed(f, []incident.Suppression{s}, noon()); got != want {
+		if _, got := silenced(f, s); got != want {
 			t.Errorf("suppressed by the cause %s: %v, want %v", cause, got, want)
 		}
 	}

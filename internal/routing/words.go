@@ -75,7 +75,7 @@ func WindowTimes(w incident.ChangeWindow) string {
 
 // SuppressionScope says what a suppression covers.
 func SuppressionScope(s incident.Suppression) string {
-	m := Match{}
+	m := Match{Tags: s.Tags}
 	if s.Verdict != "" {
 		m.Verdicts = []incident.Verdict{s.Verdict}
 	}

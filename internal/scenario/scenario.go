@@ -14,6 +14,12 @@
 //
 //	<subject type> <subject name> <verdict> <cause> <severity, or *>
 //
+// and may go on with who hears of the finding at once, by the routes of the
+// story's configuration:
+//
+//	… -> <route> <route>
+//	… -> nobody
+//
 // All findings at severity low or above are listed. Findings at informational
 // may be; those that are must be there. The one word quiet stands for no
 // finding at low or above.
@@ -54,7 +60,13 @@ type Expectation struct {
 	Verdict                  incident.Verdict
 	Cause                    incident.Cause
 	Severity                 string // empty where any will do
+	// Told are the names of the routes that hear of it, or Nobody; empty where
+	// the story does not say.
+	Told string
 }
+
+// Nobody stands for no route.
+const Nobody = "nobody"
 
 // Load reads all stories beneath a file system's root, in the order of names.
 func Load(fsys fs.FS) ([]Story, error) {
@@ -139,8 +151,9 @@ func parseExpect(text string) ([]Expectation, error) {
 
 // parseLine reads a line of expect. Names may hold spaces.
 func parseLine(line string) (Expectation, error) {
+	line, told, says := strings.Cut(line, " ->")
 	f := strings.Fields(line)
-	if len(f) < 5 {
+	if len(f) < 5 || says && strings.TrimSpace(told) == "" {
 		return Expectation{}, fmt.Errorf("%q is not <type> <name> <verdict> <cause> <severity>", line)
 	}
 	n := len(f)
@@ -150,6 +163,7 @@ func parseLine(line string) (Expectation, error) {
 		Verdict:     incident.Verdict(f[n-3]),
 		Cause:       incident.Cause(f[n-2]),
 		Severity:    f[n-1],
+		Told:        strings.Join(strings.Fields(told), " "),
 	}
 	if e.Severity == "*" {
 		e.Severity = ""
@@ -165,17 +179,22 @@ func parseLine(line string) (Expectation, error) {
 
 // String is e as a line of expect.
 func (e Expectation) String() string {
-	return fmt.Sprintf("%s %s %s %s %s", e.SubjectType, e.SubjectName, e.Verdict, e.Cause, cmp.Or(e.Severity, "*"))
+	line := fmt.Sprintf("%s %s %s %s %s", e.SubjectType, e.SubjectName, e.Verdict, e.Cause, cmp.Or(e.Severity, "*"))
+	if e.Told != "" {
+		line += " -> " + e.Told
+	}
+	return line
 }
 
 // Of is the line of expect that describes f.
 func Of(f incident.Finding) Expectation {
-	return Expectation{string(f.Subject.Type), f.Subject.Name, f.Verdict, f.Cause, f.Severity.String()}
+	return Expectation{SubjectType: string(f.Subject.Type), SubjectName: f.Subject.Name, Verdict: f.Verdict, Cause: f.Cause, Severity: f.Severity.String()}
 }
 
-// meets reports whether f is the finding that e expects.
-func (e Expectation) meets(f incident.Finding) bool {
+// Meets reports whether f is the finding that e expects.
+func (e Expectation) Meets(f incident.Finding) bool {
 	got := Of(f)
+	got.Told = e.Told // is not the finding's to say
 	if e.Severity == "" {
 		got.Severity = ""
 	}
@@ -188,7 +207,7 @@ func (s Story) Check(findings []incident.Finding) []string {
 	var complaints []string
 	left := slices.Clone(findings)
 	for _, e := range s.Expect {
-		i := slices.IndexFunc(left, e.meets)
+		i := slices.IndexFunc(left, e.Meets)
 		if i < 0 {
 			complaints = append(complaints, "missing: "+e.String())
 			continue

@@ -20,7 +20,7 @@ version: 1
 {"eventName":"UpdateAccessKey"}
 -- expect --
 user lena planned_change key_rotated informational
-federated an identity with spaces compromise trust_opened *
+federated an identity with spaces compromise trust_opened * -> soc  mail
 `
 
 func TestParse(t *testing.T) {
@@ -35,13 +35,13 @@ func TestParse(t *testing.T) {
 		t.Errorf("as of %v, want %v", s.AsOf, want)
 	}
 	want := []Expectation{
-		{"user", "lena", incident.PlannedChange, incident.KeyRotated, "informational"},
-		{"federated", "an identity with spaces", incident.Compromise, incident.TrustOpened, ""},
+		{"user", "lena", incident.PlannedChange, incident.KeyRotated, "informational", ""},
+		{"federated", "an identity with spaces", incident.Compromise, incident.TrustOpened, "", "soc mail"},
 	}
 	if !slices.Equal(s.Expect, want) {
 		t.Errorf("expect = %+v, want %+v", s.Expect, want)
 	}
-	if got := s.Expect[1].String(); got != "federated an identity with spaces compromise trust_opened *" {
+	if got := s.Expect[1].String(); got != "federated an identity with spaces compromise trust_opened * -> soc mail" {
 		t.Errorf("String() = %q", got)
 	}
 }
@@ -52,6 +52,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"expects nothing":                "-- events.ndjson --\n{}\n",
 		"neither findings nor quiet":     "-- events.ndjson --\n{}\n-- expect --\n\n",
 		"is not <type> <name>":           "-- events.ndjson --\n{}\n-- expect --\nrole x compromise\n",
+		"<cause> <severity>":             "-- events.ndjson --\n{}\n-- expect --\nrole x expiry token_expired * -> \n",
 		"is no verdict":                  "-- events.ndjson --\n{}\n-- expect --\nrole x stolen trust_opened *\n",
 		"is no severity":                 "-- events.ndjson --\n{}\n-- expect --\nrole x compromise trust_opened huge\n",
 		"quiet, and a finding":           "-- events.ndjson --\n{}\n-- expect --\nquiet\nrole x compromise trust_opened *\n",
@@ -73,7 +74,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	low, quiet := finding("a", incident.Expiry, incident.Low), finding("b", incident.PlannedChange, incident.Informational)
-	expectA := Expectation{"role", "a", incident.Expiry, incident.TokenExpired, ""}
+	expectA := Expectation{"role", "a", incident.Expiry, incident.TokenExpired, "", ""}
 	for name, test := range map[string]struct {
 		expect   []Expectation
 		findings []incident.Finding
@@ -85,9 +86,9 @@ func TestCheck(t *testing.T) {
 		"one is missing":                        {[]Expectation{expectA}, nil, []string{"missing: role a expiry token_expired *"}},
 		"one is too much":                       {nil, []incident.Finding{low}, []string{"not expected: role a expiry token_expired low"}},
 		"twice is once too much":                {[]Expectation{expectA}, []incident.Finding{low, low}, []string{"not expected: role a expiry token_expired low"}},
-		"an informational one that is expected": {[]Expectation{{"role", "b", incident.PlannedChange, incident.TokenExpired, "informational"}}, nil, []string{"missing: role b planned_change token_expired informational"}},
+		"an informational one that is expected": {[]Expectation{{"role", "b", incident.PlannedChange, incident.TokenExpired, "informational", ""}}, nil, []string{"missing: role b planned_change token_expired informational"}},
 		"the severity differs": {
-			[]Expectation{{"role", "a", incident.Expiry, incident.TokenExpired, "medium"}},
+			[]Expectation{{"role", "a", incident.Expiry, incident.TokenExpired, "medium", ""}},
 			[]incident.Finding{low},
 			[]string{"missing: role a expiry token_expired medium", "not expected: role a expiry token_expired low"},
 		},

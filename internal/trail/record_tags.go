@@ -87,7 +87,7 @@ func readTag(t *incident.Tagging, key string, v jsonscan.Value) {
 	value, ok := v.Text()
 	switch {
 	case !isTagText(key, maxTagKey) || len(t.Put)+len(t.Taken) >= maxTags:
-	case !ok || value != "" && !isTagText(value, maxTagValue) || namesAnySecret(key):
+	case !ok || value != "" && !isTagText(value, maxTagValue) || incident.SecretTag(key):
 		t.Taken = append(t.Taken, key)
 	default:
 		t.Put = append(t.Put, incident.Tag{Key: key, Value: value})
@@ -100,17 +100,6 @@ func isTagText(s string, longest int) bool {
 	return s != "" && utf8.RuneCountInString(s) <= longest && s != hidden && !logline.HoldsSecret(s) && !strings.ContainsFunc(s, func(c rune) bool {
 		return !unicode.In(c, unicode.L, unicode.N, unicode.Zs) && !strings.ContainsRune("_.:/=+-@", c)
 	})
-}
-
-// namesAnySecret reports whether a key says that its value is a secret.
-func namesAnySecret(key string) bool {
-	key = letters(key)
-	for _, word := range []string{"SECRET", "PASSWORD", "PASSWD", "TOKEN"} {
-		if strings.Contains(key, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // sessionTags reads the tags of a session: those that were asked for, those that

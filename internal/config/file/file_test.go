@@ -174,7 +174,7 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"no version", "accounts: []\n", "f.yaml:1:1: key version is missing"},
 		{"a version to come", "version: 2\n", `f.yaml:1:10: version: expected 1, the only version of the format so far, got the number "2"`},
 		{"a version in quotes", "version: \"1\"\n", "f.yaml:1:10: version: expected 1, the only version of the format so far, got text"},
-		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, checks, suppressions, owners, routes and log_groups, got a list"},
+		{"a list", "- version: 1\n", "f.yaml:1:1: expected a mapping with the keys version, accounts, trusted_accounts, organisations, responders, deployers, trusted_networks, change_windows, thresholds, checks, suppressions, owners, owner_tag, routes and log_groups, got a list"},
 		{"an unknown key", "version: 1\ncolour: red\n", `f.yaml:2:1: unknown key "colour"`},
 		{"a key that is nearly right", "version: 1\norganizations: []\n", `f.yaml:2:1: unknown key "organizations"; did you mean organisations?`},
 		{"a key in another style", "version: 1\ntrustedAccounts: []\n", `f.yaml:2:1: unknown key "trustedAccounts"; did you mean trusted_accounts?`},
@@ -211,7 +211,13 @@ func TestLoadReportsProblems(t *testing.T) {
 		{"a day that does not exist", "version: 1\nsuppressions:\n  - {cause: clock_skew, until: 2026-02-30, reason: r}\n", `f.yaml:3:32: suppressions[0].until: expected a date such as 2026-06-30, or a time such as 2026-06-30T12:00:00Z; there is no "2026-02-30"`},
 		{"two windows of one name", "version: 1\nchange_windows:\n  - {name: w, from: '08:00', until: '09:00'}\n  - {name: w, from: '10:00', until: '11:00'}\n", `f.yaml:4:5: change_windows[1].name: the name "w" is already used on line 3`},
 		{"a suppression without end and reason", "version: 1\nsuppressions:\n  - cause: clock_skew\n", "f.yaml:3:5: suppressions[0]: key until is missing\nf.yaml:3:5: suppressions[0]: key reason is missing"},
-		{"a suppression of everything", "version: 1\nsuppressions:\n  - until: 2026-06-30\n    reason: peace\n", "f.yaml:3:5: suppressions[0]: expected at least one of verdict, cause, subject and account: a suppression of everything hides everything"},
+		{"a suppression of everything", "version: 1\nsuppressions:\n  - until: 2026-06-30\n    reason: peace\n", "f.yaml:3:5: suppressions[0]: expected at least one of verdict, cause, subject, account and tag: a suppression of everything hides everything"},
+		{"a compromise by its tags", "version: 1\nsuppressions:\n  - {verdict: compromise, tag: {stage: sandbox}, until: 2026-06-30, reason: r}\n  - {cause: trust_opened, tag: {stage: sandbox}, until: 2026-06-30, reason: r}\n", "f.yaml:3:27: suppressions[0].tag: a compromise is not suppressed by tags, since whoever attacks may have put them on; name the subject\nf.yaml:4:27: suppressions[1].tag: a compromise is not suppressed by tags, since whoever attacks may have put them on; name the subject"},
+		{"a tag twice", "version: 1\nroutes:\n  - {name: a, type: email, target: a@example.com, match: {tag: {team: a, Team: b}}}\n", "f.yaml:3:74: routes[0].match.tag.Team: the tag is named twice; IAM does not tell keys apart by their case"},
+		{"a tag without a key", "version: 1\nroutes:\n  - {name: a, type: email, target: a@example.com, match: {tag: {'': a}}}\n", "f.yaml:3:65: routes[0].match.tag.: expected the key of a tag: at most 128 letters, digits, spaces and _.:/=+-@"},
+		{"a tag without a value", "version: 1\nroutes:\n  - name: a\n    type: email\n    target: a@example.com\n    match:\n      tag:\n        team:\n", "f.yaml:8:9: routes[0].match.tag.team: the tag has no value; write \"*\" for any"},
+		{"a tag that is a number", "version: 1\nroutes:\n  - {name: a, type: email, target: a@example.com, match: {tag: {cost: 4711}}}\n", "f.yaml:3:71: routes[0].match.tag.cost: expected the value of a tag: at most 256 letters, digits, spaces and _.:/=+-@, with or without wildcards, in quotes, got the number \"4711\""},
+		{"tags as a list", "version: 1\nroutes:\n  - {name: a, type: email, target: a@example.com, match: {tag: [team]}}\n", "f.yaml:3:64: routes[0].match.tag: expected a mapping of tags' keys to values, such as {team: payments}, got a list"},
 		{"a cause of another verdict", "version: 1\nsuppressions:\n  - {verdict: expiry, cause: clock_skew, until: 2026-06-30, reason: r}\n", "f.yaml:3:23: suppressions[0].cause: cause clock_skew belongs to the verdict misconfiguration, not to expiry"},
 		{"a blank reason", "version: 1\nsuppressions:\n  - {cause: clock_skew, until: 2026-06-30, reason: ' '}\n", "f.yaml:3:52: suppressions[0].reason: expected text of one line, at most 500 characters"},
 		{"an unknown verdict", "version: 1\nroutes:\n  - {name: a, type: email, target: a@example.com, match: {verdict: compromised}}\n", `f.yaml:3:68: routes[0].match.verdict: expected one of compromise, inconclusive, misconfiguration, expiry, planned_change, got "compromised"; did you mean compromise?`},
@@ -277,6 +283,19 @@ func TestLoadReportsProblems(t *testing.T) {
 				t.Errorf("Load configures something in spite of the error:\n%s", diff)
 			}
 		})
+	}
+}
+
+// A finding tells of the tags that somebody asks for, and of no others.
+func TestTagsAsked(t *testing.T) {
+	for file, want := range map[string]string{
+		"": "",
+		"owner_tag: Team\nroutes: [{name: a, type: email, target: a@example.com, match: {tag: {stage: prod, team: x}}}]\nsuppressions: [{tag: {STAGE: sandbox, b: c}, until: 2026-06-30, reason: r}]\n": "b STAGE Team",
+	} {
+		c, err := Load("f.yaml", []byte("version: 1\n"+file))
+		if got := strings.Join(c.Settings.Tags, " "); err != nil || got != want {
+			t.Errorf("%q asks for %q, %v; want %q", file, got, err, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,32 @@ func load(name string, data []byte) (config.Config, *reader, error) {
 		r.problems.sort()
 		return config.Config{}, r, r.problems
 	}
+	c.Settings.Tags = tagsAsked(c)
 	return c, r, nil
+}
+
+// tagsAsked are the keys of the tags that routes, suppressions or owners go by,
+// each in the spelling that sorts first.
+func tagsAsked(c config.Config) []string {
+	var keys []string
+	add := func(match []incident.TagMatch) {
+		for _, m := range match {
+			keys = append(keys, m.Key)
+		}
+	}
+	if c.Settings.OwnerTag != "" {
+		keys = append(keys, c.Settings.OwnerTag)
+	}
+	for _, r := range c.Routes {
+		add(r.Match.Tags)
+	}
+	for _, s := range c.Settings.Suppressions {
+		add(s.Tags)
+	}
+	slices.Sort(keys)
+	return slices.CompactFunc(slices.SortedStableFunc(slices.Values(keys), func(a, b string) int {
+		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+	}), incident.SameTagKey)
 }
 
 // problem says where in the file an issue lies: at its key, or at the nearest
@@ -89,7 +115,8 @@ func (r *reader) top(n ast.Node, c *config.Config) {
 		{"thresholds", r.thresholds(&s.Thresholds)},
 		{"checks", r.checks(&s.Checks)},
 		{"suppressions", r.suppressions(&s.Suppressions)},
-		{"owners", r.owners(&c.Owners)},
+		{"owners", r.owners(&s.Owners)},
+		{"owner_tag", into(&s.OwnerTag, r.tagKey)},
 		{"routes", r.routes(&c.Routes)},
 		{"log_groups", r.logGroups(&c.LogGroups)},
 	})
@@ -235,13 +262,17 @@ func (r *reader) suppression(path string, n ast.Node) incident.Suppression {
 		{"cause", into(&s.Cause, word[incident.Cause](r, causeNames()))},
 		{"subject", into(&s.Subject, r.subject)},
 		{"account", into(&s.Account, r.account)},
+		{"tag", r.tags(&s.Tags)},
 		{"author", into(&s.Author, r.sentence)},
 	})
 	if seen == nil {
 		return s
 	}
-	if seen["verdict"] == nil && seen["cause"] == nil && seen["subject"] == nil && seen["account"] == nil {
-		r.reportAt(start(n), path, "expected at least one of verdict, cause, subject and account: a suppression of everything hides everything")
+	if seen["verdict"] == nil && seen["cause"] == nil && seen["subject"] == nil && seen["account"] == nil && seen["tag"] == nil {
+		r.reportAt(start(n), path, "expected at least one of verdict, cause, subject, account and tag: a suppression of everything hides everything")
+	}
+	if seen["tag"] != nil && (s.Verdict == incident.Compromise || s.Cause.Verdict() == incident.Compromise) {
+		r.reportAt(seen["tag"], join(path, "tag"), "a compromise is not suppressed by tags, since whoever attacks may have put them on; name the subject")
 	}
 	if v := s.Cause.Verdict(); s.Cause != "" && s.Verdict != "" && v != s.Verdict {
 		r.reportAt(seen["cause"], join(path, "cause"), "cause %s belongs to the verdict %s, not to %s", s.Cause, v, s.Verdict)

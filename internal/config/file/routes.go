@@ -1,6 +1,7 @@
 package file
 
 import (
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -10,10 +11,10 @@ import (
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
-func (r *reader) owners(dst *[]routing.Owner) func(string, ast.Node) {
+func (r *reader) owners(dst *[]incident.Owner) func(string, ast.Node) {
 	return func(path string, n ast.Node) {
 		r.items(path, n, func(path string, n ast.Node) {
-			var o routing.Owner
+			var o incident.Owner
 			r.mapping(path, n, 2, []key{
 				{"name", into(&o.Name, r.ownerName)},
 				{"subjects", oneOrMore(r, &o.Subjects, r.subject)},
@@ -81,8 +82,50 @@ func (r *reader) match(path string, n ast.Node) routing.Match {
 		{"cause", oneOrMore(r, &m.Causes, word[incident.Cause](r, causeNames()))},
 		{"subject", oneOrMore(r, &m.Subjects, r.subject)},
 		{"owner", oneOrMore(r, &m.Owners, r.ownerName)},
+		{"tag", r.tags(&m.Tags)},
 	})
 	return m
+}
+
+// tags reads what tags have to be: a mapping of their keys to one value, or
+// several.
+func (r *reader) tags(dst *[]incident.TagMatch) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		m, ok := n.(*ast.MappingNode)
+		if !ok {
+			r.expected(path, n, "a mapping of tags' keys to values, such as {team: payments}")
+			return
+		}
+		if len(m.Values) == 0 {
+			r.reportAt(n.GetToken(), path, "no tag is named; leave the key out to match everything")
+		}
+		for _, v := range m.Values {
+			if t, ok := r.tag(path, v, *dst); ok {
+				*dst = append(*dst, t)
+			}
+		}
+	}
+}
+
+func (r *reader) tag(path string, v *ast.MappingValueNode, before []incident.TagMatch) (t incident.TagMatch, ok bool) {
+	at := v.Key.GetToken()
+	if t.Key, ok = r.keyOf(path, v); !ok {
+		return t, false
+	}
+	path = join(path, t.Key)
+	r.places[path] = at
+	switch n := len(r.problems); {
+	case !tagKeyForm.MatchString(t.Key):
+		r.reportAt(at, path, "expected the key of a tag: at most 128 letters, digits, spaces and _.:/=+-@")
+	case slices.ContainsFunc(before, func(b incident.TagMatch) bool { return incident.SameTagKey(b.Key, t.Key) }):
+		r.reportAt(at, path, "the tag is named twice; IAM does not tell keys apart by their case")
+	case v.Value == nil || v.Value.Type() == ast.NullType:
+		r.reportAt(at, path, "the tag has no value; write \"*\" for any")
+	case r.isPlain(path, v.Value):
+		oneOrMore(r, &t.Values, r.tagValue)(path, v.Value)
+		return t, len(r.problems) == n
+	}
+	return t, false
 }
 
 // quietHours reads one mapping of hours, or several.

@@ -41,7 +41,10 @@ var (
 	subjectForm   = newForm(`^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$`)
 	routeNameForm = newForm(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	ownerForm     = newForm(`^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]{0,126}[A-Za-z0-9_.:/=+@-])?$`)
-	zoneForm      = newForm(`^([A-Za-z][A-Za-z0-9_+/-]{1,63}|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`)
+	// IAM's own alphabet for tags; in values the wildcards besides.
+	tagKeyForm   = newForm(`^[\p{L}\p{N}_.:/=+@-]([\p{L}\p{N} _.:/=+@-]{0,126}[\p{L}\p{N}_.:/=+@-])?$`)
+	tagValueForm = newForm(`^[\p{L}\p{N} _.:/=+@*?-]{0,256}$`)
+	zoneForm     = newForm(`^([A-Za-z][A-Za-z0-9_+/-]{1,63}|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`)
 
 	queueForm    = newForm(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$`)
 	functionForm = newForm(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`)
@@ -201,6 +204,14 @@ func (r *reader) sentence(path string, n ast.Node) (string, bool) {
 		return "", false
 	}
 	return strings.TrimSpace(s), true
+}
+
+func (r *reader) tagKey(path string, n ast.Node) (string, bool) {
+	return r.formed(path, n, tagKeyForm, "the key of a tag: at most 128 letters, digits, spaces and _.:/=+-@")
+}
+
+func (r *reader) tagValue(path string, n ast.Node) (string, bool) {
+	return r.formed(path, n, tagValueForm, "the value of a tag: at most 256 letters, digits, spaces and _.:/=+-@, with or without wildcards")
 }
 
 func (r *reader) routeName(path string, n ast.Node) (string, bool) {
