@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // quiet hours are by the clocks of places, on any machine
@@ -260,13 +262,16 @@ func (p *program) testRoutes(o routesOptions, tags []incident.Tag, paths []strin
 		return err
 	}
 	out := bufio.NewWriter(p.stdout)
-	read, unheard := 0, 0
+	read, unheard, untold := 0, 0, map[string]bool{}
 	for _, path := range paths {
 		err := p.eachFinding(path, func(f incident.Finding) {
 			if read++; read > 1 {
 				fmt.Fprintln(out)
 			}
 			f.Subject.Tags = tags
+			for _, key := range c.Rules().Unknown(f, c.Settings.Tags) {
+				untold[key] = true
+			}
 			if !testFinding(out, c.Rules(), f, o.now()) {
 				unheard++
 			}
@@ -275,8 +280,8 @@ func (p *program) testRoutes(o routesOptions, tags []incident.Tag, paths []strin
 			return errors.Join(err, out.Flush())
 		}
 	}
-	if len(tags) == 0 && read > 0 && len(c.Settings.Tags) > 0 {
-		fmt.Fprint(out, "\n", render.Paragraph("", "What goes by tags ("+strings.Join(c.Settings.Tags, ", ")+") was decided without them: a finding as JSON does not have them. Say what they are with --tag KEY=VALUE."))
+	if len(tags) == 0 && len(untold) > 0 {
+		fmt.Fprint(out, "\n", render.Paragraph("", "A finding as JSON has no tags. What goes by "+strings.Join(slices.Sorted(maps.Keys(untold)), ", ")+" was decided without; say what a subject has with --tag KEY=VALUE."))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write routes: %w", err)

@@ -34,7 +34,17 @@ func (r Rules) tags(f incident.Finding) []incident.Tag {
 	if r.OwnerTag == "" || name == "" {
 		return f.Subject.Tags
 	}
-	return append(slices.DeleteFunc(slices.Clone(f.Subject.Tags), func(t incident.Tag) bool { return incident.SameTagKey(t.Key, r.OwnerTag) }), incident.Tag{Key: r.OwnerTag, Value: name})
+	return append(slices.DeleteFunc(slices.Clone(f.Subject.Tags), func(t incident.Tag) bool { return lineage.SameTagKey(t.Key, r.OwnerTag) }), incident.Tag{Key: r.OwnerTag, Value: name})
+}
+
+// Unknown are those of the given keys of which it is not known whether the subject
+// has such a tag.
+func (r Rules) Unknown(f incident.Finding, keys []string) []string {
+	tags := r.tags(f)
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		_, known := lookUp(tags, key)
+		return known
+	})
 }
 
 func tagOf(tags []incident.Tag, key string) string {
@@ -44,7 +54,7 @@ func tagOf(tags []incident.Tag, key string) string {
 
 func lookUp(tags []incident.Tag, key string) (value string, known bool) {
 	for _, t := range tags {
-		if incident.SameTagKey(t.Key, key) {
+		if lineage.SameTagKey(t.Key, key) {
 			return t.Value, true
 		}
 	}
@@ -85,7 +95,7 @@ func tagWords(match []incident.TagMatch) []string {
 func narrower(m, o []incident.TagMatch) bool {
 	return !slices.ContainsFunc(m, func(want incident.TagMatch) bool {
 		return !slices.ContainsFunc(o, func(have incident.TagMatch) bool {
-			return incident.SameTagKey(want.Key, have.Key) && within(have.Values, want.Values)
+			return lineage.SameTagKey(want.Key, have.Key) && within(have.Values, want.Values)
 		})
 	})
 }
@@ -94,7 +104,7 @@ func narrower(m, o []incident.TagMatch) bool {
 func apart(a, b []incident.TagMatch) bool {
 	return slices.ContainsFunc(a, func(m incident.TagMatch) bool {
 		return slices.ContainsFunc(b, func(o incident.TagMatch) bool {
-			return incident.SameTagKey(m.Key, o.Key) && !meet(m.Values, o.Values)
+			return lineage.SameTagKey(m.Key, o.Key) && !meet(m.Values, o.Values)
 		})
 	})
 }
@@ -103,9 +113,9 @@ func apart(a, b []incident.TagMatch) bool {
 func nobodyHas(match []incident.TagMatch) string {
 	for _, m := range match {
 		switch {
-		case incident.AWSTag(m.Key):
+		case lineage.AWSTag(m.Key):
 			return fmt.Sprintf("the tag %s is AWS's own, which nobody can put on a role", m.Key)
-		case incident.SecretTag(m.Key):
+		case lineage.SecretTag(m.Key):
 			return fmt.Sprintf("the tag %s is never kept, since its name says that it holds a secret", m.Key)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/jsonscan"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/logline"
 )
 
@@ -87,7 +88,7 @@ func readTag(t *incident.Tagging, key string, v jsonscan.Value) {
 	value, ok := v.Text()
 	switch {
 	case !isTagText(key, maxTagKey) || len(t.Put)+len(t.Taken) >= maxTags:
-	case !ok || value != "" && !isTagText(value, maxTagValue) || incident.SecretTag(key):
+	case !ok || value != "" && !isTagText(value, maxTagValue) || lineage.SecretTag(key):
 		t.Taken = append(t.Taken, key)
 	default:
 		t.Put = append(t.Put, incident.Tag{Key: key, Value: value})

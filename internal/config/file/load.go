@@ -11,6 +11,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
@@ -84,7 +85,7 @@ func tagsAsked(c config.Config) []string {
 	slices.Sort(keys)
 	return slices.CompactFunc(slices.SortedStableFunc(slices.Values(keys), func(a, b string) int {
 		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
-	}), incident.SameTagKey)
+	}), lineage.SameTagKey)
 }
 
 // problem says where in the file an issue lies: at its key, or at the nearest

@@ -8,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
@@ -117,7 +118,7 @@ func (r *reader) tag(path string, v *ast.MappingValueNode, before []incident.Tag
 	switch n := len(r.problems); {
 	case !tagKeyForm.MatchString(t.Key):
 		r.reportAt(at, path, "expected the key of a tag: at most 128 letters, digits, spaces and _.:/=+-@")
-	case slices.ContainsFunc(before, func(b incident.TagMatch) bool { return incident.SameTagKey(b.Key, t.Key) }):
+	case slices.ContainsFunc(before, func(b incident.TagMatch) bool { return lineage.SameTagKey(b.Key, t.Key) }):
 		r.reportAt(at, path, "the tag is named twice; IAM does not tell keys apart by their case")
 	case v.Value == nil || v.Value.Type() == ast.NullType:
 		r.reportAt(at, path, "the tag has no value; write \"*\" for any")
