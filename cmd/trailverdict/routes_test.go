@@ -19,7 +19,7 @@ func TestTheRoutingExampleIsTrue(t *testing.T) {
 	}
 	first, _, _ := bytes.Cut(findings, []byte("\n"))
 	var out, complaints bytes.Buffer
-	args := []string{"routes", "test", "--config", "../../docs/examples/trailverdict.yaml", "--at", "2026-03-07T03:00:00Z", "-"}
+	args := []string{"routes", "test", "--config", "../../docs/examples/trailverdict.yaml", "--at", "2026-03-07T03:00:00Z", "--tag", "stage=prod", "-"}
 	if status := run(t.Context(), os.Getenv, bytes.NewReader(first), &out, &complaints, args); status != exitOK {
 		t.Fatalf("exit status %d: %s", status, &complaints)
 	}
