@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -137,14 +138,21 @@ func (f *factory) deploy(t *testing.T, settings []byte, history *localaws.EventH
 	return account.Deploy(t, d)
 }
 
+// configuration is a story's settings with the routes of the deployment in place
+// of those that the story may have.
+func (f *factory) configuration(settings []byte) []byte {
+	if len(settings) == 0 {
+		settings = []byte("version: 1")
+	}
+	own := regexp.MustCompile(`(?m)^routes:.*\n(^[ #].*\n)*`)
+	return append(own.ReplaceAll(append(bytes.TrimSpace(settings), '\n'), nil), f.routes...)
+}
+
 // files are what infra packs beside a function: a story's settings with the
 // routes of the deployment.
 func (f *factory) files(t *testing.T, settings []byte) map[string][]byte {
 	t.Helper()
-	if len(settings) == 0 {
-		settings = []byte("version: 1")
-	}
-	c, err := file.Load("trailverdict.yaml", slices.Concat(bytes.TrimSpace(settings), []byte("\n"), f.routes))
+	c, err := file.Load("trailverdict.yaml", f.configuration(settings))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +182,7 @@ func (s *passage) String() string {
 func (f *factory) tell(t *testing.T, st scenario.Story, sum *passage) {
 	began := time.Now().UTC().Truncate(time.Second)
 	st = moved(t, st, began.Add(-5*time.Minute))
+	st.Config = f.configuration(st.Config)
 	whole := prepare(t, st)
 	posts := posted(t, whole.messages)
 	history := localaws.NewEventHistory(time.Now)
