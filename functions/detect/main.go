@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	h, err := wire(os.Getenv, os.LookupEnv)
+	h, err := wire(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start detect:", err)
 		os.Exit(1)
@@ -32,33 +32,23 @@ func main() {
 }
 
 // wire makes the handler out of what the environment says.
-func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
-	env, err := config.LoadEnv(lookup, config.EnvTable)
+func wire(lookup func(string) (string, bool)) (lambda.Handler, error) {
+	f, err := lambdaenv.Load("detect", lookup, config.EnvTable)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := lambdaenv.Config(getenv)
-	if err != nil {
-		return nil, err
-	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "detect", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
-	client := dynamo.NewClient(aws, getenv)
-	table := dynamo.New(client, env.Table, store.LiveLimits(), nil)
-	live := detect.NewLive(table, table, cfg.Settings)
+	log, meter := f.Log, f.Meter
+	client := dynamo.NewClient(f.AWS, f.Getenv)
+	table := dynamo.New(client, f.Env.Table, store.LiveLimits(), nil)
+	live := detect.NewLive(table, table, f.Config.Settings)
 	live.Retention = store.LiveLimits().Retention
 	live.Decided = func(ctx context.Context, c detect.Case) {
 		telemetry.Decided(ctx, log, meter, c.Finding, c.SupersededBy)
 	}
 	return &detect.Handler{
-		Keeper: live, Canaries: canary.New(client, env.Table),
+		Keeper: live, Canaries: canary.New(client, f.Env.Table),
 		Now:     time.Now,
-		Options: []trail.Option{trail.LogWriters(cfg.LogWriter)},
+		Options: []trail.Option{trail.LogWriters(f.Config.LogWriter)},
 		Observe: func(ctx context.Context, r detect.Report) { observe(ctx, log, meter, r) },
 	}, nil
 }

@@ -151,15 +151,14 @@ func TestDynamoDBIsCalledOverTLS(t *testing.T) {
 }
 
 func TestWireSaysWhatIsMissing(t *testing.T) {
-	none := func(string) string { return "" }
-	if _, err := wire(none, func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), config.EnvTable) {
+	if _, err := wire(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), config.EnvTable) {
 		t.Errorf("wire: %v, want %s to be missing", err, config.EnvTable)
 	}
 	broken := func(name string) (string, bool) {
 		v, ok := map[string]string{config.EnvTable: "table", config.EnvConfigFile: "main_test.go"}[name]
 		return v, ok
 	}
-	if _, err := wire(none, broken); err == nil || !strings.Contains(err.Error(), "main_test.go") {
+	if _, err := wire(broken); err == nil || !strings.Contains(err.Error(), "main_test.go") {
 		t.Errorf("wire: %v, want that the configuration is none", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -20,7 +19,7 @@ import (
 )
 
 func main() {
-	h, err := wire(os.Getenv, os.LookupEnv)
+	h, err := wire(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start intake:", err)
 		os.Exit(1)
@@ -29,25 +28,15 @@ func main() {
 }
 
 // wire makes the handler out of what the environment says.
-func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
-	env, err := config.LoadEnv(lookup, config.EnvQueue)
+func wire(lookup func(string) (string, bool)) (lambda.Handler, error) {
+	f, err := lambdaenv.Load("intake", lookup, config.EnvQueue)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := lambdaenv.Config(getenv)
-	if err != nil {
-		return nil, err
-	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "intake", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
+	log, meter := f.Log, f.Meter
 	return &intake.Handler{
-		Queue:   sqs.New(sqs.NewClient(aws, getenv), env.Queue),
-		Writer:  cfg.LogWriter,
+		Queue:   sqs.New(sqs.NewClient(f.AWS, f.Getenv), f.Env.Queue),
+		Writer:  f.Config.LogWriter,
 		Observe: func(ctx context.Context, r intake.Report) { observe(ctx, log, meter, r) },
 	}, nil
 }

@@ -177,12 +177,11 @@ func checkLogs(t *testing.T, logs string) {
 }
 
 func TestWireSaysWhatIsMissing(t *testing.T) {
-	none := func(string) string { return "" }
-	_, err := wire(none, func(string) (string, bool) { return "", false })
+	_, err := wire(func(string) (string, bool) { return "", false })
 	if err == nil || !strings.Contains(err.Error(), config.EnvQueue) {
 		t.Errorf("wire: %v, want %s to be missing", err, config.EnvQueue)
 	}
-	_, err = wire(none, func(name string) (string, bool) {
+	_, err = wire(func(name string) (string, bool) {
 		v, ok := map[string]string{config.EnvQueue: "https://queue"}[name]
 		return v, ok
 	})

@@ -29,7 +29,7 @@ import (
 )
 
 func main() {
-	h, err := wire(os.Getenv, os.LookupEnv)
+	h, err := wire(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start notify:", err)
 		os.Exit(1)
@@ -38,32 +38,22 @@ func main() {
 }
 
 // wire makes the handler out of what the environment says.
-func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
-	env, err := config.LoadEnv(lookup, config.EnvTable, config.EnvFindingsTopic)
+func wire(lookup func(string) (string, bool)) (lambda.Handler, error) {
+	f, err := lambdaenv.Load("notify", lookup, config.EnvTable, config.EnvFindingsTopic)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	awsConfig, err := lambdaenv.Config(getenv)
-	if err != nil {
-		return nil, err
-	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "notify", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
-	client, limits := dynamo.NewClient(awsConfig, getenv), store.LiveLimits()
-	told, cases := book.New(client, env.Table, limits.Retention), dynamo.New(client, env.Table, limits, nil)
-	list, err := channels(env, cfg.Rules(), awsConfig, getenv)
+	log, meter := f.Log, f.Meter
+	client, limits := dynamo.NewClient(f.AWS, f.Getenv), store.LiveLimits()
+	told, cases := book.New(client, f.Env.Table, limits.Retention), dynamo.New(client, f.Env.Table, limits, nil)
+	list, err := channels(f.Env, f.Config.Rules(), f.AWS, f.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	return &notify.Handler{
-		Notifier: notify.NewNotifier(told, told, cases, cfg.Settings, cfg.Rules(), list...),
+		Notifier: notify.NewNotifier(told, told, cases, f.Config.Settings, f.Config.Rules(), list...),
 		Case:     dynamo.StreamCase,
-		Canaries: canaries(client, env, sns.Findings(sns.NewClient(awsConfig, getenv), env.FindingsTopic)),
+		Canaries: canaries(client, f.Env, sns.Findings(sns.NewClient(f.AWS, f.Getenv), f.Env.FindingsTopic)),
 		Now:      time.Now,
 		Observe:  func(ctx context.Context, r notify.Report) { observe(ctx, log, meter, r) },
 	}, nil

@@ -367,12 +367,11 @@ func TestKilledAtEveryCall(t *testing.T) {
 }
 
 func TestWireSaysWhatIsMissing(t *testing.T) {
-	none := func(string) string { return "" }
-	_, err := wire(none, func(string) (string, bool) { return "", false })
+	_, err := wire(func(string) (string, bool) { return "", false })
 	if err == nil || !strings.Contains(err.Error(), config.EnvTable) || !strings.Contains(err.Error(), config.EnvFindingsTopic) {
 		t.Errorf("wire() = %v, want the table and the topic to be missing", err)
 	}
-	_, err = wire(none, func(name string) (string, bool) {
+	_, err = wire(func(name string) (string, bool) {
 		return "x", strings.HasSuffix(name, "TABLE") || strings.HasSuffix(name, "ARN")
 	})
 	if err == nil {

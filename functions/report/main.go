@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	h, err := wire(os.Getenv, os.LookupEnv)
+	h, err := wire(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start report:", err)
 		os.Exit(1)
@@ -33,32 +33,22 @@ func main() {
 }
 
 // wire makes the handler out of what the environment says.
-func wire(getenv func(string) string, lookup func(string) (string, bool)) (lambda.Handler, error) {
-	env, err := config.LoadEnv(lookup, config.EnvTable, config.EnvReportBucket)
+func wire(lookup func(string) (string, bool)) (lambda.Handler, error) {
+	f, err := lambdaenv.Load("report", lookup, config.EnvTable, config.EnvReportBucket)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := lambdaenv.Config(getenv)
-	if err != nil {
-		return nil, err
-	}
-	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
+	log, meter := f.Log, f.Meter
+	table := dynamo.New(dynamo.NewClient(f.AWS, f.Getenv), f.Env.Table, store.LiveLimits(), nil)
 	r := &reporting.Reporter{
 		Evidence: table, Notebook: table,
-		Shelf:    s3.New(s3.NewClient(aws, getenv), env.ReportBucket),
-		Settings: cfg.Settings, Limits: reporting.DefaultLimits(), Forwarded: env.Forwarded,
-		Link: cmp.Or(env.ReportLink, reporting.DefaultLink),
+		Shelf:    s3.New(s3.NewClient(f.AWS, f.Getenv), f.Env.ReportBucket),
+		Settings: f.Config.Settings, Limits: reporting.DefaultLimits(), Forwarded: f.Env.Forwarded,
+		Link: cmp.Or(f.Env.ReportLink, reporting.DefaultLink),
 	}
-	if env.EmailTopic != "" {
-		r.Teller = sns.Report(sns.NewClient(aws, getenv), env.EmailTopic)
+	if f.Env.EmailTopic != "" {
+		r.Teller = sns.Report(sns.NewClient(f.AWS, f.Getenv), f.Env.EmailTopic)
 	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "report", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
 	return &reporting.Handler{
 		Reporter: r, Now: time.Now, Account: lambdaenv.Account,
 		Observe: func(ctx context.Context, o reporting.Outcome, err error) { observe(ctx, log, meter, o, err) },

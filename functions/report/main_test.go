@@ -274,12 +274,11 @@ func checkLogs(t *testing.T, logs string, secrets ...string) {
 }
 
 func TestWireSaysWhatIsMissing(t *testing.T) {
-	none := func(string) string { return "" }
-	_, err := wire(none, func(string) (string, bool) { return "", false })
+	_, err := wire(func(string) (string, bool) { return "", false })
 	if err == nil || !strings.Contains(err.Error(), config.EnvTable) || !strings.Contains(err.Error(), config.EnvReportBucket) {
 		t.Errorf("wire() = %v, want the table and the bucket to be missing", err)
 	}
-	_, err = wire(none, func(name string) (string, bool) {
+	_, err = wire(func(name string) (string, bool) {
 		v, ok := map[string]string{config.EnvTable: "table", config.EnvReportBucket: "bucket"}[name]
 		return v, ok
 	})

@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	h, err := wire(os.Getenv, os.LookupEnv)
+	h, err := wire(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start settle:", err)
 		os.Exit(1)
@@ -34,34 +34,24 @@ func main() {
 
 // wire makes the handler out of what the environment says. The stack lies in
 // the Region in which the events of IAM are.
-func wire(getenv func(string) string, lookupEnv func(string) (string, bool)) (lambda.Handler, error) {
-	env, err := config.LoadEnv(lookupEnv, config.EnvTable)
+func wire(lookupEnv func(string) (string, bool)) (lambda.Handler, error) {
+	f, err := lambdaenv.Load("settle", lookupEnv, config.EnvTable)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadPacked(env.ConfigFile, os.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := lambdaenv.Config(getenv)
-	if err != nil {
-		return nil, err
-	}
-	log, meter := telemetry.New(os.Stdout, telemetry.Options{
-		Function: "settle", Level: env.LogLevel, Metrics: env.Metrics, RequestID: lambdaenv.RequestID, Now: time.Now,
-	})
-	table := dynamo.New(dynamo.NewClient(aws, getenv), env.Table, store.LiveLimits(), nil)
-	live := detect.NewLive(table, table, cfg.Settings)
+	log, meter := f.Log, f.Meter
+	table := dynamo.New(dynamo.NewClient(f.AWS, f.Getenv), f.Env.Table, store.LiveLimits(), nil)
+	live := detect.NewLive(table, table, f.Config.Settings)
 	live.Retention = store.LiveLimits().Retention
 	live.Decided = func(ctx context.Context, c detect.Case) {
 		telemetry.Decided(ctx, log, meter, c.Finding, c.SupersededBy)
 	}
 	s := &settle.Settler{
 		Decider: live, Agenda: table, Evidence: table, Notebook: table,
-		Settings: cfg.Settings, Home: aws.Region, Limits: settle.DefaultLimits(),
+		Settings: f.Config.Settings, Home: f.AWS.Region, Limits: settle.DefaultLimits(),
 	}
-	if env.Lookups {
-		s.History = lookup.New(lookup.NewClient(aws, getenv), lookup.Clock{})
+	if f.Env.Lookups {
+		s.History = lookup.New(lookup.NewClient(f.AWS, f.Getenv), lookup.Clock{})
 	}
 	return &settle.Handler{
 		Settler: s, Now: time.Now,

@@ -129,12 +129,11 @@ func TestBootstrap(t *testing.T) {
 }
 
 func TestWireSaysWhatIsMissing(t *testing.T) {
-	none := func(string) string { return "" }
-	_, err := wire(none, func(string) (string, bool) { return "", false })
+	_, err := wire(func(string) (string, bool) { return "", false })
 	if err == nil || !strings.Contains(err.Error(), config.EnvTable) {
 		t.Errorf("wire: %v, want %s to be missing", err, config.EnvTable)
 	}
-	_, err = wire(none, func(name string) (string, bool) {
+	_, err = wire(func(name string) (string, bool) {
 		v, ok := map[string]string{config.EnvTable: "table"}[name]
 		return v, ok
 	})

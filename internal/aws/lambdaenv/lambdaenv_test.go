@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/trailverdict/trailverdict/internal/config"
 )
 
 func in(env map[string]string) func(string) string {
@@ -64,5 +66,29 @@ func TestAccount(t *testing.T) {
 	}
 	if got := Account(context.Background()); got != "" {
 		t.Errorf("Account outside of an invocation = %q", got)
+	}
+}
+
+func TestLoadSaysWhatIsMissing(t *testing.T) {
+	env := map[string]string{}
+	lookup := func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+	for _, step := range []struct{ lacks, name, value string }{
+		{config.EnvTable, config.EnvTable, "table"},
+		{"AWS_REGION", "AWS_REGION", "eu-west-1"},
+		{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID", "ASIAEXAMPLEINTAKE001"},
+		{"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "invented"},
+	} {
+		if _, err := Load("detect", lookup, config.EnvTable); err == nil || !strings.Contains(err.Error(), step.lacks) {
+			t.Errorf("the error is %v, want one about %s", err, step.lacks)
+		}
+		env[step.name] = step.value
+	}
+	f, err := Load("detect", lookup, config.EnvTable)
+	if err != nil || f.Env.Table != "table" || f.AWS.Region != "eu-west-1" || f.Getenv("AWS_REGION") != "eu-west-1" || f.Log == nil || f.Config.Settings.Checks.MaxSession == 0 {
+		t.Errorf("Load() = %+v, %v", f, err)
+	}
+	env[config.EnvConfigFile] = "lambdaenv.go"
+	if _, err := Load("detect", lookup, config.EnvTable); err == nil || !strings.Contains(err.Error(), "lambdaenv.go") {
+		t.Errorf("the error is %v, want that the file holds no configuration", err)
 	}
 }
