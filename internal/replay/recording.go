@@ -240,7 +240,11 @@ func (r *Recording) count(ctx context.Context) (items, conflicts int, err error)
 
 // load takes what is held as everything, within the limits that a store has.
 func (r *Recording) load(ctx context.Context) (store.Outcome, error) {
-	m := store.NewMemory(store.DefaultLimits())
+	limits := store.DefaultLimits()
+	if r.held.n <= limits.SignalsPerHour && len(r.recent) <= limits.Uses && r.loadAll() {
+		return store.Outcome{}, nil
+	}
+	m := store.NewMemory(limits)
 	out, err := m.Put(ctx, nil, slices.Collect(maps.Values(r.recent)))
 	for _, signals := range r.held.portions {
 		if err != nil {
@@ -254,6 +258,21 @@ func (r *Recording) load(ctx context.Context) (store.Outcome, error) {
 		r.together, err = detect.New(m, incident.Settings{}).Evidence(ctx, time.Time{})
 	}
 	return out, err
+}
+
+// loadAll takes what is held as it is, unless an event came twice: a store counts
+// how that was.
+func (r *Recording) loadAll() bool {
+	signals := store.Resolve(slices.Concat(r.held.portions...))
+	if len(signals) < r.held.n {
+		return false
+	}
+	uses := make([]incident.Use, 0, len(r.recent))
+	for _, key := range slices.Sorted(maps.Keys(r.recent)) {
+		uses = append(uses, r.recent[key])
+	}
+	r.together = correlate.Evidence{Signals: signals, Uses: uses}
+	return true
 }
 
 // decode holds everything after all, since most of it was duplicates.
