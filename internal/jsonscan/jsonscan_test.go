@@ -2,6 +2,7 @@ package jsonscan
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -561,4 +562,16 @@ func BenchmarkNext(b *testing.B) {
 			}
 		}
 	})
+}
+
+func TestPlainBytesCanBeSeen(t *testing.T) {
+	for at := range 8 {
+		for c := range 256 {
+			b := []byte("01234567")
+			b[at] = byte(c)
+			if got, want := Plain(binary.LittleEndian.Uint64(b)), c >= ' ' && c <= '~' && c != '"' && c != '\\'; got != want {
+				t.Errorf("Plain(%q) = %t", b, got)
+			}
+		}
+	}
 }

@@ -208,6 +208,13 @@ func specialBytes(w uint64) uint64 {
 // to load them.
 func eightBytes(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 : i+8]) }
 
+// Plain reports whether eight bytes are of ASCII that can be seen, and stand for
+// themselves in a string.
+func Plain(w uint64) bool {
+	const deletes = '\x7f' * ones
+	return (specialBytes(w)|(w^deletes-ones)&^(w^deletes)|w)&highs == 0
+}
+
 // firstByte is the index of the lowest byte that is marked.
 func firstByte(marks uint64) int { return bits.TrailingZeros64(marks) / 8 }
 

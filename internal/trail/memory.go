@@ -122,10 +122,10 @@ func (m *memory) region(v jsonscan.Value) string {
 type caller struct {
 	account string
 	serves  bool
+	habit   habit
 	identity
 	use    incident.Use // what was usual the last time
 	folded []*foldedUse // since they were sent
-	habit  habit
 }
 
 func (m *memory) caller(v jsonscan.Value, account string) *caller {

@@ -112,12 +112,14 @@ type kind struct {
 
 // foldedUse are uses of a caller's credentials that are alike.
 type foldedUse struct {
+	first, last int64
+	sent        bool // and nothing was added since
+	lastSize    uint8
+	lastID      [longestID]byte
+
 	incident.Use
 	kind
-	caller      *caller
-	first, last int64
-	lastID      []byte
-	sent        bool // and nothing was added since
+	caller *caller
 }
 
 // tryQuick reads the record that rest starts with the quick way, and reports
@@ -205,14 +207,16 @@ func (d *decoder) scanQuickly(q *quick, b []byte) (int, outcome) {
 
 // foundAt is where in a stretch a member's value stands.
 type foundAt struct {
+	start, end uint16
 	aspect     aspect
-	start, end int
 }
 
-// stretch is a part of a record, whole members from the comma on.
+// stretch is a part of a record, whole members from the comma on. It is small, and
+// in one piece: there are many of them, and a processor waits for memory.
 type stretch struct {
 	text  []byte
-	found []foundAt
+	found [aspects]foundAt
+	n     uint8 // of found
 }
 
 // tail is what follows the id, which is mostly the same in all records of a call.
@@ -272,13 +276,15 @@ func (q *quick) matches(s *stretch, b []byte, i int) bool {
 	if len(s.text) == 0 || !bytes.HasPrefix(b[i:], s.text) {
 		return false
 	}
-	for _, at := range s.found {
+	found := s.found[:s.n]
+	for _, at := range found {
 		if q.found[at.aspect] != nil {
 			return false
 		}
 	}
-	for _, at := range s.found {
-		q.found[at.aspect], q.where[at.aspect] = b[i+at.start:i+at.end], i+at.start
+	for _, at := range found {
+		start, end := i+int(at.start), i+int(at.end)
+		q.found[at.aspect], q.where[at.aspect] = b[start:end], start
 	}
 	return true
 }
@@ -292,10 +298,11 @@ func (q *quick) keepTail(b []byte, i int) {
 
 // keep remembers a text that stands at i, and what was found there.
 func (q *quick) keep(s *stretch, text []byte, i int) {
-	s.text, s.found = append(s.text[:0], text...), s.found[:0]
+	s.text, s.n = append(s.text[:0], text...), 0
 	for a, value := range q.found {
 		if at := q.where[a] - i; value != nil && at > 0 {
-			s.found = append(s.found, foundAt{aspect(a), at, at + len(value)})
+			s.found[s.n] = foundAt{uint16(at), uint16(at + len(value)), aspect(a)}
+			s.n++
 		}
 	}
 }
@@ -433,6 +440,9 @@ func (q *quick) member(b []byte) (*member, outcome) {
 
 // plainName reports whether a member's name reads as it is written.
 func plainName(name []byte) bool {
+	for len(name) >= 8 && jsonscan.Plain(binary.LittleEndian.Uint64(name)) {
+		name = name[8:]
+	}
 	for _, c := range name {
 		if c < ' ' || c > '~' || c == '\\' {
 			return false
@@ -514,11 +524,13 @@ func (d *decoder) count(what *int) {
 	*what++
 }
 
+// longestID is how long a UUID is.
+const longestID = len("01234567-89ab-cdef-0123-456789abcdef")
+
 // plainID reports whether an event's id is one by its looks: a UUID, or something
 // no longer, in which no secret can be.
 func plainID(raw []byte) bool {
-	const uuid = len("01234567-89ab-cdef-0123-456789abcdef")
-	if len(raw) < 3 || len(raw) > uuid+2 || raw[0] != '"' {
+	if len(raw) < 3 || len(raw) > longestID+2 || raw[0] != '"' {
 		return false
 	}
 	return plainName(raw[1 : len(raw)-1])
@@ -585,8 +597,8 @@ func (f *foldedUse) join(from *place, at int64, id []byte) {
 	if at < f.first || at == f.first && string(id) < f.FirstID {
 		f.first, f.FirstID, f.SourceIP = at, string(id), from.address
 	}
-	if at > f.last || at == f.last && bytes.Compare(id, f.lastID) > 0 {
-		f.last, f.lastID = at, append(f.lastID[:0], id...)
+	if at > f.last || at == f.last && bytes.Compare(id, f.lastID[:f.lastSize]) > 0 {
+		f.last, f.lastSize = at, uint8(copy(f.lastID[:], id))
 	}
 }
 
@@ -600,7 +612,7 @@ func (d *decoder) endFolding() {
 // send passes on the uses that were joined.
 func (q *quick) send(to Sink) {
 	for _, f := range q.order {
-		f.First, f.Last, f.LastID = time.Unix(f.first, 0).UTC(), time.Unix(f.last, 0).UTC(), string(f.lastID)
+		f.First, f.Last, f.LastID = time.Unix(f.first, 0).UTC(), time.Unix(f.last, 0).UTC(), string(f.lastID[:f.lastSize])
 		to.Use(f.Use)
 		f.caller.folded, f.sent = nil, true
 	}

@@ -20,6 +20,9 @@ const (
 	// notification in an SQS message.
 	maxWraps = 6
 
+	// maxHeader bounds what may come before a list in its object.
+	maxHeader = 128 << 10
+
 	// eventStart begins EventBridge's events, which are no lists: looking for
 	// one would cost more than any other step of reading an event.
 	eventStart = `{"version":"0","id":"`
@@ -417,7 +420,7 @@ func syntaxDetail(err error) string {
 func (d *decoder) listHeader() (int, bool) {
 	for {
 		n, ok, enough := listHeader(d.rest())
-		if enough || len(d.rest()) >= minWindow || !d.more() {
+		if enough || len(d.rest()) >= maxHeader || !d.more() {
 			return n, ok
 		}
 	}

@@ -7,7 +7,7 @@ const (
 	// are 1 MB for an event, a message or a subscription's payload.
 	maxElement = 8 << 20
 
-	minWindow = 128 << 10
+	minWindow = 64 << 10
 )
 
 // window is the part of a stream that is held in memory: what has been read
