@@ -130,6 +130,8 @@ func (d *decoder) tryQuick() bool {
 	if d.thorough {
 		*d.out.memory = memory{}
 	}
+	for len(d.rest()) < len(quickStart) && d.more() {
+	}
 	if d.thorough || !bytes.HasPrefix(d.rest(), []byte(quickStart)) {
 		return false
 	}

@@ -259,6 +259,22 @@ func TestTheQuickWayIsTaken(t *testing.T) {
 }
 
 // TestUsesAreJoinedInBoundedMemory reads more kinds of use than are held.
+// TestNothingIsOddAboutPieces has records come in pieces of all sizes, none of
+// which make them odd.
+func TestNothingIsOddAboutPieces(t *testing.T) {
+	in := `{"Records":[` + strings.Join([]string{usual(byRole, "e-1", "10"), usual(byUser, "e-2", "20"), usual(byRole, "e-3", "30")}, ",") + "]}"
+	for size := range 40 {
+		var sizes []int
+		for range len(in) / (size + 1) {
+			sizes = append(sizes, size+1)
+		}
+		stats, err := Decode(&chunks{in, sizes}, "test", nowhere{})
+		if err != nil || stats.Odd != 0 || stats.Uses != 3 {
+			t.Errorf("in pieces of %d bytes: %+v, %v", size+1, stats, err)
+		}
+	}
+}
+
 func TestUsesAreJoinedInBoundedMemory(t *testing.T) {
 	var lines []string
 	for i := range maxFolded + 300 {
