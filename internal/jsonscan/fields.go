@@ -275,30 +275,14 @@ func endOfKey(b []byte, key int) (end int, odd bool) {
 	}
 }
 
-// get looks up name in the object raw that f indexes. Of names that are odd it
-// has to look at each.
-func (f *Fields) get(raw []byte, name string) Value {
-	if f.odd {
-		return Value{raw: raw}.walk(name)
-	}
+// find is the field of that name, or nil.
+func (f *Fields) find(name string) *field {
 	for at := f.latest[bucketOf(name)]; at != 0; {
 		m := &f.list[at-1]
 		if m.is(name) {
-			return f.value(raw, m)
+			return m
 		}
 		at = m.before
 	}
-	return Value{}
-}
-
-// value is a member's, with the index that was made of it, if one was.
-func (f *Fields) value(raw []byte, m *field) Value {
-	if m.made != f.made {
-		return Value{}
-	}
-	v := Value{raw: raw[m.val:m.end:m.end]}
-	if m.inner != 0 {
-		v.fields, v.made = f.within[m.within-1].fields, m.inner
-	}
-	return v
+	return nil
 }

@@ -120,10 +120,19 @@ func (v Value) Get(path ...string) Value {
 }
 
 func (v Value) member(name string) Value {
-	if v.fields != nil && v.fields.made == v.made {
-		return v.fields.get(v.raw, name)
+	f := v.fields
+	if f == nil || f.made != v.made || f.odd {
+		return v.walk(name)
 	}
-	return v.walk(name)
+	m := f.find(name)
+	if m == nil || m.made != f.made {
+		return Value{}
+	}
+	found := Value{raw: v.raw[m.val:m.end:m.end]}
+	if m.inner != 0 {
+		found.fields, found.made = f.within[m.within-1].fields, m.inner
+	}
+	return found
 }
 
 // walk looks up a member without an index.
