@@ -35,44 +35,39 @@ type Evidence struct {
 // canonical order: by account, subject and first event. A zero asOf stands for
 // the time of the last event.
 func Findings(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
-	return final(histories(e, s, asOf, nil, 1))
+	return final(Index(e).Histories(s, asOf, 1))
 }
 
 // FindingsAbout are the final findings about the given subjects alone, by their
-// Principal.Key. The evidence must hold everything that bears on them.
-func FindingsAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) []incident.Finding {
-	return final(histories(e, s, asOf, set(subjects), 1))
+// Principal.Key. The set must hold everything that bears on them.
+func (e *Set) FindingsAbout(s incident.Settings, asOf time.Time, subjects []string) []incident.Finding {
+	return final(e.HistoriesAbout(s, asOf, subjects))
 }
 
 // HistoriesAbout are the revisions of each incident of the given subjects, the
-// final one last. The evidence must hold everything that bears on them.
-func HistoriesAbout(e Evidence, s incident.Settings, asOf time.Time, subjects []string) [][]incident.Finding {
-	return histories(e, s, asOf, set(subjects), 1)
-}
-
-func set(list []string) map[string]bool {
-	out := make(map[string]bool, len(list))
-	for _, s := range list {
-		out[s] = true
+// final one last. The set must hold everything that bears on them.
+func (e *Set) HistoriesAbout(s incident.Settings, asOf time.Time, subjects []string) [][]incident.Finding {
+	wanted := make(map[string]bool, len(subjects))
+	for _, key := range subjects {
+		wanted[key] = true
 	}
-	return out
+	keys := slices.DeleteFunc(e.order(), func(key string) bool { return !wanted[key] })
+	return e.histories(s, asOf, keys, 1)
 }
 
 // Histories are the revisions of each incident, the final one last, in the order
 // of Findings. Subjects are judged by so many workers side by side, which makes no
 // difference to them.
-func Histories(e Evidence, s incident.Settings, asOf time.Time, workers int) [][]incident.Finding {
-	return histories(e, s, asOf, nil, workers)
+func (e *Set) Histories(s incident.Settings, asOf time.Time, workers int) [][]incident.Finding {
+	return e.histories(s, asOf, e.order(), workers)
 }
 
 // Subjects are whom signals are about, each as the rest of the evidence names
 // it, by Principal.Key.
-func Subjects(e Evidence, signals []incident.Signal) map[string]incident.Principal {
-	w := newWorld(e, incident.Settings{})
+func (e *Set) Subjects(signals []incident.Signal) map[string]incident.Principal {
 	out := map[string]incident.Principal{}
-	attached := w.attachments()
 	for n := range signals {
-		for _, p := range w.about(&signals[n], attached) {
+		for _, p := range e.about(&signals[n]) {
 			out[p.Key()] = p
 		}
 	}
@@ -91,22 +86,17 @@ func final(all [][]incident.Finding) []incident.Finding {
 // events are taken in the order of their time, the final one last.
 func Revisions(e Evidence, s incident.Settings, asOf time.Time) []incident.Finding {
 	var out []incident.Finding
-	for _, history := range histories(e, s, asOf, nil, 1) {
+	for _, history := range Index(e).Histories(s, asOf, 1) {
 		out = append(out, history...)
 	}
 	return out
 }
 
-// histories are the revisions of every incident, or of those of the subjects
-// wanted.
-func histories(e Evidence, s incident.Settings, asOf time.Time, wanted map[string]bool, workers int) [][]incident.Finding {
+// histories are the revisions of the incidents of subjects, which are in order.
+func (e *Set) histories(s incident.Settings, asOf time.Time, keys []string, workers int) [][]incident.Finding {
 	w := newWorld(e, s)
 	if asOf.IsZero() {
 		asOf = w.last
-	}
-	keys := w.order()
-	if wanted != nil {
-		keys = slices.DeleteFunc(keys, func(key string) bool { return !wanted[key] })
 	}
 	providers, _ := slices.BinarySearchFunc(keys, 1, func(key string, rank int) int { return cmp.Compare(w.rank(key), rank) })
 	out := w.judged(keys[:providers], asOf, workers)
@@ -142,16 +132,16 @@ func (w *world) judged(keys []string, asOf time.Time, workers int) [][]incident.
 
 // order lists the subjects, identity providers last: what their removal broke
 // is told by the roles' findings where there are such.
-func (w *world) order() []string {
-	keys := sortedKeys(w.subjects)
+func (e *Set) order() []string {
+	keys := sortedKeys(e.subjects)
 	slices.SortStableFunc(keys, func(a, b string) int {
-		return cmp.Compare(w.rank(a), w.rank(b))
+		return cmp.Compare(e.rank(a), e.rank(b))
 	})
 	return keys
 }
 
-func (w *world) rank(key string) int {
-	if w.subjects[key].who.Type == incident.Federated {
+func (e *Set) rank(key string) int {
+	if e.subjects[key].who.Type == incident.Federated {
 		return 1
 	}
 	return 0

@@ -95,9 +95,9 @@ func TestOrderAndDuplicatesChangeNothing(t *testing.T) {
 func TestWorkersChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := history(t)
-		want := Histories(e, incident.DefaultSettings(), time.Time{}, 1)
+		want := Index(e).Histories(incident.DefaultSettings(), time.Time{}, 1)
 		workers := rapid.IntRange(2, 5).Draw(t, "workers")
-		if diff := cmp.Diff(want, Histories(e, incident.DefaultSettings(), time.Time{}, workers)); diff != "" {
+		if diff := cmp.Diff(want, Index(e).Histories(incident.DefaultSettings(), time.Time{}, workers)); diff != "" {
 			t.Fatalf("%d workers gave (-one +several):\n%s", workers, diff)
 		}
 	})

@@ -11,27 +11,35 @@ import (
 	"github.com/trailverdict/trailverdict/internal/policy"
 )
 
-// world is the evidence, sorted and indexed. Nothing in it depends on the order
-// in which the evidence was given.
-type world struct {
-	settings incident.Settings
-	table    map[Rule]Row
-	networks []netip.Prefix // trusted by configuration
-	capped   []string
+// Set is evidence, sorted and indexed for any number of questions. Nothing in it
+// depends on the order in which the evidence was given. It points into the
+// evidence, which must stay as it is.
+type Set struct {
+	Evidence
 
 	graph     *lineage.Graph
 	signals   []*incident.Signal
 	subjects  map[string]*subject
-	byActor   map[string][]*incident.Signal // identity changes, by the actor's Principal.Key
-	audits    map[string][]*incident.Signal // what was done to the trail, by the actor's Principal.Key
-	taken     map[string][]*incident.Signal // credentials that a principal got itself, by its Principal.Key
-	marked    map[string][]*incident.Signal // signs of compromise, by the subject's Principal.Key
-	usesOf    map[string][]*incident.Use    // by Principal.Key, by First
-	keyUses   map[holding][]*incident.Use   // by First
-	providers map[string][]*incident.Signal // by lineage.ProviderHost
-	policies  map[string][]*incident.Signal // what was written to a managed policy, by ARN
-	unissued  *lineage.Issuance             // stands for one that is not known
-	last      time.Time                     // time of the last thing that happened
+	attached  map[string][]incident.Principal // who ever had a managed policy attached, by its ARN
+	byActor   map[string][]*incident.Signal   // identity changes, by the actor's Principal.Key
+	audits    map[string][]*incident.Signal   // what was done to the trail, by the actor's Principal.Key
+	taken     map[string][]*incident.Signal   // credentials that a principal got itself, by its Principal.Key
+	marked    map[string][]*incident.Signal   // signs of compromise, by the subject's Principal.Key
+	usesOf    map[string][]*incident.Use      // by Principal.Key, by First
+	keyUses   map[holding][]*incident.Use     // by First
+	providers map[string][]*incident.Signal   // by lineage.ProviderHost
+	policies  map[string][]*incident.Signal   // what was written to a managed policy, by ARN
+	last      time.Time                       // time of the last thing that happened
+}
+
+// world is a set of evidence as somebody with settings looks at it.
+type world struct {
+	*Set
+	settings incident.Settings
+	table    map[Rule]Row
+	networks []netip.Prefix    // trusted by configuration
+	capped   []string          // limits that were reached
+	unissued *lineage.Issuance // stands for one that is not known
 
 	memo
 }
@@ -71,12 +79,10 @@ type subject struct {
 	changes []*incident.Signal // those that are no issuance, failure or denial
 }
 
-func newWorld(e Evidence, s incident.Settings) *world {
-	w := &world{
-		settings:  s,
-		table:     rows(),
-		networks:  prefixes(s.TrustedNetworks),
-		capped:    sortedStrings(e.Capped),
+// Index sorts and indexes evidence.
+func Index(e Evidence) *Set {
+	set := &Set{
+		Evidence:  e,
 		signals:   canonical(e.Signals),
 		subjects:  map[string]*subject{},
 		byActor:   map[string][]*incident.Signal{},
@@ -87,40 +93,50 @@ func newWorld(e Evidence, s incident.Settings) *world {
 		keyUses:   map[holding][]*incident.Use{},
 		providers: map[string][]*incident.Signal{},
 		policies:  map[string][]*incident.Signal{},
-		unissued:  &lineage.Issuance{},
-		memo:      newMemo(),
 	}
 	uses := foldUses(e.Uses)
-	w.graph = lineage.Link(w.signals, uses)
+	set.graph = lineage.Link(set.signals, uses)
 	for k := range uses {
 		u := &uses[k]
 		who := u.Principal.Key()
-		w.usesOf[who] = append(w.usesOf[who], u)
+		set.usesOf[who] = append(set.usesOf[who], u)
 		if u.AccessKeyID != "" {
 			h := holding{who, u.AccessKeyID}
-			w.keyUses[h] = append(w.keyUses[h], u)
+			set.keyUses[h] = append(set.keyUses[h], u)
 		}
-		w.last = incident.Later(w.last, u.Last)
+		set.last = incident.Later(set.last, u.Last)
 	}
-	attached := w.attachments()
-	for _, sig := range w.signals {
-		w.last = incident.Later(w.last, sig.Time)
-		w.index(sig)
-		for _, p := range w.about(sig, attached) {
-			s := w.subject(p)
+	set.attached = set.attachments()
+	for _, sig := range set.signals {
+		set.last = incident.Later(set.last, sig.Time)
+		set.index(sig)
+		for _, p := range set.about(sig) {
+			s := set.subject(p)
 			s.signals = append(s.signals, sig)
 			if isChange(sig.Kind) {
 				s.changes = append(s.changes, sig)
 			}
 			if marking(sig.Kind) {
-				w.marked[p.Key()] = append(w.marked[p.Key()], sig)
+				set.marked[p.Key()] = append(set.marked[p.Key()], sig)
 			}
 		}
 	}
-	for _, uses := range w.usesOf {
-		w.subject(w.graph.Spelled(uses[0].Principal))
+	for _, uses := range set.usesOf {
+		set.subject(set.graph.Spelled(uses[0].Principal))
 	}
-	return w
+	return set
+}
+
+func newWorld(e *Set, s incident.Settings) *world {
+	return &world{
+		Set:      e,
+		settings: s,
+		table:    rows(),
+		networks: prefixes(s.TrustedNetworks),
+		capped:   sortedStrings(e.Capped),
+		unissued: &lineage.Issuance{},
+		memo:     newMemo(),
+	}
 }
 
 // apart is the same world for another goroutine.
@@ -131,21 +147,21 @@ func (w *world) apart() *world {
 }
 
 // find is a principal's subject, one without signals where it has none.
-func (w *world) find(p incident.Principal) *subject {
+func (e *Set) find(p incident.Principal) *subject {
 	key := p.Key()
-	if s := w.subjects[key]; s != nil {
+	if s := e.subjects[key]; s != nil {
 		return s
 	}
 	return &subject{who: p, key: key}
 }
 
 // subject is a principal's subject, a new one where it has none.
-func (w *world) subject(p incident.Principal) *subject {
+func (e *Set) subject(p incident.Principal) *subject {
 	key := p.Key()
-	s := w.subjects[key]
+	s := e.subjects[key]
 	if s == nil {
 		s = &subject{who: p, key: key}
-		w.subjects[key] = s
+		e.subjects[key] = s
 	}
 	return s
 }
@@ -160,25 +176,25 @@ func isChange(k incident.Kind) bool {
 	return true
 }
 
-func (w *world) index(sig *incident.Signal) {
+func (e *Set) index(sig *incident.Signal) {
 	if actor := sig.Actor.Principal.Key(); sig.Actor.Known() {
 		if identityChange(sig.Kind) {
-			w.byActor[actor] = append(w.byActor[actor], sig)
+			e.byActor[actor] = append(e.byActor[actor], sig)
 		}
 		if sig.Kind == incident.SessionIssued || sig.Kind == incident.KeyCreated {
-			w.taken[actor] = append(w.taken[actor], sig)
+			e.taken[actor] = append(e.taken[actor], sig)
 		}
 		if audits(sig) {
-			w.audits[actor] = append(w.audits[actor], sig)
+			e.audits[actor] = append(e.audits[actor], sig)
 		}
 	}
 	switch sig.Kind {
 	case incident.ProviderCreated, incident.ProviderChanged, incident.ProviderDeleted:
 		host := providerHost(sig)
-		w.providers[host] = append(w.providers[host], sig)
+		e.providers[host] = append(e.providers[host], sig)
 	case incident.ManagedPolicyWritten:
 		if sig.Policy != nil {
-			w.policies[sig.Policy.ARN] = append(w.policies[sig.Policy.ARN], sig)
+			e.policies[sig.Policy.ARN] = append(e.policies[sig.Policy.ARN], sig)
 		}
 	}
 }
@@ -194,9 +210,9 @@ func providerHost(sig *incident.Signal) string {
 
 // attachments are the principals that ever had a managed policy attached, by
 // the policy's ARN.
-func (w *world) attachments() map[string][]incident.Principal {
+func (e *Set) attachments() map[string][]incident.Principal {
 	attached := map[string][]incident.Principal{}
-	for _, sig := range w.signals {
+	for _, sig := range e.signals {
 		if sig.Kind != incident.PolicyAttached && sig.Kind != incident.PolicyDetached || sig.Policy == nil {
 			continue
 		}
@@ -209,27 +225,27 @@ func (w *world) attachments() map[string][]incident.Principal {
 }
 
 // about lists the subjects that a signal concerns.
-func (w *world) about(sig *incident.Signal, attached map[string][]incident.Principal) []incident.Principal {
+func (e *Set) about(sig *incident.Signal) []incident.Principal {
 	switch sig.Kind {
 	case incident.TrailStarted, incident.TrailStopped, incident.TrailDeleted, incident.TrailUpdated, incident.SelectorsChanged, incident.STSPreferenceChanged:
-		return []incident.Principal{w.account(sig)}
+		return []incident.Principal{e.account(sig)}
 	case incident.ManagedPolicyWritten:
 		if sig.Policy == nil {
 			return nil
 		}
-		if list := attached[sig.Policy.ARN]; len(list) > 0 {
-			return spelled(w.graph, list)
+		if list := e.attached[sig.Policy.ARN]; len(list) > 0 {
+			return spelled(e.graph, list)
 		}
 		if sig.Revocation != nil {
-			return []incident.Principal{w.account(sig)}
+			return []incident.Principal{e.account(sig)}
 		}
 		return nil
 	}
-	if p := w.graph.Subject(sig); p.Known() && p.Type != incident.Service {
+	if p := e.graph.Subject(sig); p.Known() && p.Type != incident.Service {
 		return []incident.Principal{p}
 	}
 	if isChange(sig.Kind) && sig.Account != "" {
-		return []incident.Principal{w.account(sig)} // it names nobody, but it happened
+		return []incident.Principal{e.account(sig)} // it names nobody, but it happened
 	}
 	return nil
 }
@@ -242,7 +258,7 @@ func spelled(g *lineage.Graph, list []incident.Principal) []incident.Principal {
 	return out
 }
 
-func (w *world) account(sig *incident.Signal) incident.Principal {
+func (e *Set) account(sig *incident.Signal) incident.Principal {
 	return incident.Principal{Type: incident.Account, Partition: sig.Partition, Account: sig.Account, Name: sig.Account}
 }
 

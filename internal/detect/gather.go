@@ -36,6 +36,7 @@ type gathering struct {
 	signals []incident.Signal
 	uses    []incident.Use
 	capped  []string
+	known   *correlate.Set // all of that; nil where more was read since
 }
 
 // maxNodes bounds what one decision reads of a table; reaching it shows in the finding.
@@ -47,10 +48,11 @@ func newGathering(s Historian, now time.Time) *gathering {
 
 // add reads a node that was not read yet.
 func (g *gathering) add(ctx context.Context, node string) ([]incident.Signal, error) {
-	if node == "" || g.read[node] {
+	if node == "" || g.full || g.read[node] {
 		return nil, nil
 	}
-	if g.full = g.full || g.reached(); g.full {
+	g.known = nil
+	if g.full = g.reached(); g.full {
 		return nil, nil
 	}
 	g.read[node] = true
@@ -98,7 +100,7 @@ func (g *gathering) reached() bool {
 // around reads everything that bears on the subjects of the given signals and
 // on the given principals.
 func (g *gathering) around(ctx context.Context, seeds []incident.Signal, who []incident.Principal) error {
-	g.signals = append(g.signals, seeds...)
+	g.signals, g.known = append(g.signals, seeds...), nil
 	open := map[string]bool{}
 	for n := range seeds {
 		names(&seeds[n], open)
@@ -296,9 +298,12 @@ func nodeOf(p incident.Principal) string {
 }
 
 // evidence is everything that was gathered, with one version of each event.
-func (g *gathering) evidence() correlate.Evidence {
-	g.signals = store.Resolve(g.signals)
-	capped := slices.Clone(g.capped)
-	slices.Sort(capped)
-	return correlate.Evidence{Signals: g.signals, Uses: g.uses, Capped: slices.Compact(capped)}
+func (g *gathering) evidence() *correlate.Set {
+	if g.known == nil {
+		g.signals = store.Resolve(g.signals)
+		capped := slices.Clone(g.capped)
+		slices.Sort(capped)
+		g.known = correlate.Index(correlate.Evidence{Signals: g.signals, Uses: g.uses, Capped: slices.Compact(capped)})
+	}
+	return g.known
 }

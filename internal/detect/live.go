@@ -149,7 +149,7 @@ func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incid
 	e := g.evidence()
 	var d decision
 	d.owned, d.moved = own(e, signals)
-	findings := correlate.FindingsAbout(e, l.settings, now, slices.Sorted(maps.Keys(about)))
+	findings := e.FindingsAbout(l.settings, now, slices.Sorted(maps.Keys(about)))
 	cases, err := l.changed(ctx, about, lesser(signals), findings, g.from, now)
 	d.cases = cases
 	return d, err
@@ -157,7 +157,7 @@ func (l *Live) weigh(ctx context.Context, signals []incident.Signal, who []incid
 
 // own gives signals the owner of the key that they name, so that they are filed
 // under it, and under the owner's name found by whoever decides about it.
-func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incident.Signal) {
+func own(e *correlate.Set, signals []incident.Signal) (owned, moved []incident.Signal) {
 	graph := lineage.Build(e.Signals, e.Uses)
 	for _, s := range signals {
 		if p, ok := graph.Owner(s.Key, s.Time); ok && !lineage.Resolved(s.Target) && s.Kind != incident.SessionIssued {
@@ -172,7 +172,7 @@ func own(e correlate.Evidence, signals []incident.Signal) (owned, moved []incide
 // concerned are the subjects whose findings the signals can change: those that
 // they are about, and those that somebody did something to of whom the signals
 // tell something new.
-func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[string]incident.Principal {
+func concerned(e *correlate.Set, signals []incident.Signal, r reach) map[string]incident.Principal {
 	touched := slices.Clone(signals)
 	for n := range e.Signals {
 		if r.covers(&e.Signals[n]) {
@@ -184,7 +184,7 @@ func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[str
 			touched = append(touched, federatedBy(e, provider)...)
 		}
 	}
-	about := correlate.Subjects(e, touched)
+	about := e.Subjects(touched)
 	for n := range signals {
 		maps.Copy(about, lost(e, &signals[n]))
 	}
@@ -193,7 +193,7 @@ func concerned(e correlate.Evidence, signals []incident.Signal, r reach) map[str
 
 // lost are the subjects that a policy's versions were about as long as nobody was
 // known to have the policy, if a signal tells who has it.
-func lost(e correlate.Evidence, s *incident.Signal) map[string]incident.Principal {
+func lost(e *correlate.Set, s *incident.Signal) map[string]incident.Principal {
 	if s.Kind != incident.PolicyAttached && s.Kind != incident.PolicyDetached || s.Policy == nil {
 		return nil
 	}
@@ -203,7 +203,7 @@ func lost(e correlate.Evidence, s *incident.Signal) map[string]incident.Principa
 			written = append(written, w)
 		}
 	}
-	return correlate.Subjects(correlate.Evidence{Signals: written}, written)
+	return correlate.Index(correlate.Evidence{Signals: written}).Subjects(written)
 }
 
 // reach says whose deeds look different in the light of new signals, and how far
@@ -223,7 +223,7 @@ const (
 )
 
 // reachOf is what new signals, and news of principals, shed light on.
-func reachOf(e correlate.Evidence, signals []incident.Signal, who []incident.Principal) reach {
+func reachOf(e *correlate.Set, signals []incident.Signal, who []incident.Principal) reach {
 	r := reach{}
 	for _, p := range who {
 		r.extend(p.Key(), time.Time{}, forEver)
@@ -239,10 +239,10 @@ func (r reach) extend(actor string, at time.Time, about time.Duration) {
 }
 
 // of adds what one signal reaches.
-func (r reach) of(e correlate.Evidence, s *incident.Signal) {
+func (r reach) of(e *correlate.Set, s *incident.Signal) {
 	switch s.Kind {
 	case incident.QuarantineAttached, incident.ExposureNotice, incident.CredentialExposed, incident.ThreatFinding:
-		for key := range correlate.Subjects(e, []incident.Signal{*s}) {
+		for key := range e.Subjects([]incident.Signal{*s}) {
 			r.extend(key, s.Time, day)
 			r.heirs(e, key, s.Time)
 		}
@@ -259,7 +259,7 @@ func (r reach) of(e correlate.Evidence, s *incident.Signal) {
 
 // heirs adds those whose sessions somebody asked for, and so on: they inherit
 // what shows of the asker.
-func (r reach) heirs(e correlate.Evidence, asker string, at time.Time) {
+func (r reach) heirs(e *correlate.Set, asker string, at time.Time) {
 	open, seen := []string{asker}, map[string]bool{asker: true}
 	for range chain {
 		var next []string
@@ -299,7 +299,7 @@ func providerOf(s *incident.Signal) string {
 }
 
 // federatedBy are the signals whose subjects rely on a provider.
-func federatedBy(e correlate.Evidence, provider string) []incident.Signal {
+func federatedBy(e *correlate.Set, provider string) []incident.Signal {
 	var out []incident.Signal
 	for _, s := range e.Signals {
 		if s.Issued != nil && s.Issued.Provider != "" && lineage.ProviderHost(s.Issued.Provider) == provider {

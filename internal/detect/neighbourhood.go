@@ -20,7 +20,7 @@ type Neighbourhood struct {
 	// Subjects are whom to decide about, by Principal.Key.
 	Subjects []string
 	// Evidence is what bears on them.
-	Evidence correlate.Evidence
+	Evidence *correlate.Set
 	// Full is set where the evidence was more than allowed. It then lacks what
 	// was furthest away.
 	Full bool

@@ -192,7 +192,7 @@ func (p *play) standing(t *testing.T, table *filing.Store) []incident.Finding {
 
 func (p *play) subjects() []string {
 	keys := map[string]bool{}
-	for key := range correlate.Subjects(p.evidence, p.evidence.Signals) {
+	for key := range correlate.Index(p.evidence).Subjects(p.evidence.Signals) {
 		keys[key] = true
 	}
 	for _, u := range p.evidence.Uses {

@@ -49,7 +49,7 @@ func (r *Recording) decide(ctx context.Context, asOf time.Time, order Order, wor
 	}
 	var err error
 	if r.nodes == nil {
-		err = d.decide(detect.Neighbourhood{Evidence: r.together})
+		err = d.decide(detect.Neighbourhood{Evidence: correlate.Index(r.together)})
 	} else {
 		err = d.neighbourhoods(ctx)
 	}
@@ -147,9 +147,9 @@ func (d *decider) decide(n detect.Neighbourhood) error {
 	for i, settings := range d.settings {
 		var histories [][]incident.Finding
 		if d.nodes == nil {
-			histories = correlate.Histories(n.Evidence, settings, d.asOf, d.workers)
+			histories = n.Evidence.Histories(settings, d.asOf, d.workers)
 		} else {
-			histories = correlate.HistoriesAbout(n.Evidence, settings, d.asOf, n.Subjects)
+			histories = n.Evidence.HistoriesAbout(settings, d.asOf, n.Subjects)
 		}
 		if err := d.keep(i, histories, n.Full); err != nil {
 			return err

@@ -135,7 +135,7 @@ func (g *gathering) fold(ctx context.Context, signals []incident.Signal) error {
 	})
 	period := slices.DeleteFunc(fresh, func(s incident.Signal) bool { return s.Time.Before(g.period.From()) })
 	g.check(period)
-	for key := range correlate.Subjects(e, period) {
+	for key := range correlate.Index(e).Subjects(period) {
 		g.subjects[key] = true
 	}
 	return nil
