@@ -125,6 +125,9 @@ func (v *view) usedSince(sig *incident.Signal) {
 
 func addedWords(sig *incident.Signal) string {
 	name := sig.Target.Name
+	if sig.Target.Type == incident.Account {
+		name = "the root user"
+	}
 	switch sig.Kind {
 	case incident.KeyCreated:
 		return "created access key " + sig.Key + " for " + name
@@ -149,6 +152,9 @@ func audits(sig *incident.Signal) bool {
 
 func auditDeed(sig *incident.Signal) string {
 	trail := orWord(sig.Resource, "the trail")
+	if _, name, ok := strings.Cut(trail, ":trail/"); ok {
+		trail = "trail " + name
+	}
 	switch sig.Kind {
 	case incident.TrailStopped:
 		return "stopped " + trail
@@ -166,17 +172,17 @@ func (v *view) audit() {
 		if !audits(sig) {
 			continue
 		}
-		fact := callerName(sig.Actor) + " " + auditDeed(sig)
+		who, deed := callerName(sig.Actor), auditDeed(sig)
 		e := v.explain(sig)
 		if e.standing == owner || e.standing == service {
-			v.add("audit_changed_by_owner", fact+": "+e.why, sig).weight *= e.strength
+			v.add("audit_changed_by_owner", who+" "+deed+": "+e.why, sig).weight *= e.strength
 			continue
 		}
 		rule := Rule("audit_weakened")
 		if sig.Kind == incident.TrailStopped || sig.Kind == incident.TrailDeleted {
 			rule = "audit_stopped"
 		}
-		v.add(rule, fact+", whom nothing known explains", sig)
+		v.add(rule, who+", whom nothing known explains, "+deed, sig)
 		if e.standing == tainted {
 			v.add("tainted_audit", e.why, sig)
 		}

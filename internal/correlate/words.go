@@ -299,7 +299,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.AuditTampering: {
 		"records less than it did: somebody changed the trail",
-		[]string{"Switch it on again: `aws cloudtrail start-logging --name TRAIL`; `aws cloudtrail get-event-selectors --trail-name TRAIL`", "See what the actor did since: `aws cloudtrail lookup-events` (event history goes on without a trail)", "Contain the actor", listThem},
+		[]string{"Switch the trail on again, or create it anew: `aws cloudtrail start-logging --name TRAIL`; `aws cloudtrail get-event-selectors --trail-name TRAIL`", "See what the actor did since: `aws cloudtrail lookup-events` (event history goes on without a trail)", "Contain the actor", listThem},
 		[]string{cleared},
 		[]string{"T1562.008", "T1685.002"},
 	},

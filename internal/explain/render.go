@@ -26,7 +26,7 @@ func Text(w io.Writer, a Answer, o TextOptions) error {
 	b.WriteString(a.heading(o.Color))
 	b.WriteString(render.Paragraph("  ", a.Why))
 	if a.Exposed != "" {
-		b.WriteString(render.Paragraph("  ", "The text holds a secret in clear ("+spaced(a.Exposed)+"). Whoever saw it can use it: switch the credential off, and delete it where the text was taken from. It is not repeated here."))
+		b.WriteString(render.Paragraph("  ", "The text holds a secret in clear ("+render.Spaced(a.Exposed)+"). Whoever saw it can use it: switch the credential off, and delete it where the text was taken from. It is not repeated here."))
 	}
 	if facts := a.facts(); facts != "" {
 		b.WriteString(render.Paragraph("  ", facts))
@@ -71,10 +71,8 @@ func (a Answer) lead() string {
 	case a.Verdict == "":
 		return "NOT THE CREDENTIAL"
 	}
-	return strings.ToUpper(spaced(string(a.Verdict)))
+	return strings.ToUpper(render.Spaced(string(a.Verdict)))
 }
-
-func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 // facts are what the text names.
 func (a Answer) facts() string {

@@ -161,7 +161,7 @@ func (t *writer) others() {
 	t.WriteString("\nMet on the way\n")
 	show, more := t.first(len(list), shownOthers)
 	for _, f := range list[:show] {
-		s := fmt.Sprintf("%s %s (%s), %s", strings.ReplaceAll(string(f.Verdict), "_", " "), render.OneLine(render.SubjectName(f.Subject)), f.Severity, render.Relative(f.LastSeen, t.To))
+		s := fmt.Sprintf("%s %s (%s), %s", render.Spaced(string(f.Verdict)), render.OneLine(render.SubjectName(f.Subject)), f.Severity, render.Relative(f.LastSeen, t.To))
 		if t.o.Verbose {
 			s += ": " + f.Summary
 		}

@@ -195,7 +195,7 @@ func asff(f incident.Finding, productVersion string) asffFinding {
 		UpdatedAt:         stampMillis(f.LastSeen.Add(time.Duration(f.Revision) * time.Millisecond)),
 		FirstObservedAt:   stampMillis(f.FirstSeen),
 		LastObservedAt:    stampMillis(f.LastSeen),
-		Title:             within(heading(f.Verdict)+": "+spaced(string(f.Cause))+", "+SubjectName(f.Subject), asffTitle),
+		Title:             within(heading(f.Verdict)+": "+Spaced(string(f.Cause))+", "+SubjectName(f.Subject), asffTitle),
 		Description:       within(f.Summary, asffDescription),
 		Remediation:       asffRemedy{asffRecommendation{stepsWithin(f.NextSteps, asffRemediation), Playbook(f.Verdict)}},
 		ProductFields:     asffProductFields(f, links, productVersion),
@@ -259,7 +259,7 @@ func asffType(v incident.Verdict, c incident.Cause) string {
 	case incident.Misconfiguration:
 		category = "Software and Configuration Checks/Credentials"
 	}
-	return category + "/" + spaced(string(c))
+	return category + "/" + Spaced(string(c))
 }
 
 func asffTactic(c incident.Cause) string {

@@ -78,7 +78,7 @@ func Chat(w io.Writer, f incident.Finding, n Note) error {
 		},
 		Metadata: chatMetadata{
 			ThreadID:         n.thread(f),
-			Summary:          cut(heading(f.Verdict)+" "+spaced(string(f.Cause))+": "+OneLine(SubjectName(f.Subject)), chatSummary, "…"),
+			Summary:          cut(heading(f.Verdict)+" "+Spaced(string(f.Cause))+": "+OneLine(SubjectName(f.Subject)), chatSummary, "…"),
 			EventType:        "trailverdict." + string(f.Verdict),
 			RelatedResources: chatResources(f.Subject),
 			Context:          chatContext(f, n),

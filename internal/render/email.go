@@ -24,7 +24,7 @@ const (
 // beginning.
 func EmailSubject(f incident.Finding, n Note) string {
 	head := "[" + heading(f.Verdict) + "] "
-	cause := ": " + spaced(string(f.Cause))
+	cause := ": " + Spaced(string(f.Cause))
 	tail := " (" + f.Severity.String() + ")"
 	if n.isUpdate(f) {
 		tail += ", update"
@@ -48,10 +48,12 @@ func ascii(s string) string {
 }
 
 // heading is a verdict as it leads a message.
-func heading(v incident.Verdict) string { return strings.ToUpper(spaced(string(v))) }
+func heading(v incident.Verdict) string { return strings.ToUpper(Spaced(string(v))) }
 
-// spaced is a name of ours as people write it.
-func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
+// Spaced is a name of ours as people write it.
+func Spaced(s string) string {
+	return strings.NewReplacer("_by_aws", " by AWS", "_region", " Region", "_", " ").Replace(s)
+}
 
 // Email writes the body of a mail about a finding, for a person who reads it on
 // a phone: the verdict and whom it is about, what to do now, then the evidence in
@@ -70,7 +72,7 @@ func Email(w io.Writer, f incident.Finding, n Note) error {
 	m.evidence("What spoke against it", f.CounterEvidence, times)
 	m.known(f)
 	m.list("What would change the verdict", "- ", wouldChange(f)...)
-	m.links(append(Links(f), Link{"What " + spaced(string(f.Verdict)) + " means, and what to do", Playbook(f.Verdict)}))
+	m.links(append(Links(f), Link{"What " + Spaced(string(f.Verdict)) + " means, and what to do", Playbook(f.Verdict)}))
 	m.identity(f)
 	if _, err := io.WriteString(w, m.String()); err != nil {
 		return fmt.Errorf("write mail: %w", err)

@@ -271,12 +271,12 @@ func ocsfVerdict(v incident.Verdict) enum {
 func ocsfFindingInfo(f incident.Finding) ocsfInfo {
 	info := ocsfInfo{
 		UID:           f.ID,
-		Title:         strings.ReplaceAll(string(f.Verdict)+": "+string(f.Cause), "_", " ") + ", " + SubjectName(f.Subject),
+		Title:         Spaced(string(f.Verdict)+": "+string(f.Cause)) + ", " + SubjectName(f.Subject),
 		Desc:          f.Summary,
 		FirstSeenTime: millis(f.FirstSeen),
 		LastSeenTime:  millis(f.LastSeen),
 		Types:         []string{string(f.Verdict) + "/" + string(f.Cause)},
-		Analytic:      ocsfAnalytic{TypeID: 1, Type: "Rule", Name: strings.ReplaceAll(string(f.Cause), "_", " "), UID: string(f.Cause)},
+		Analytic:      ocsfAnalytic{TypeID: 1, Type: "Rule", Name: Spaced(string(f.Cause)), UID: string(f.Cause)},
 	}
 	if links := Links(f); len(links) > 0 {
 		info.SrcURL = links[0].URL

@@ -291,7 +291,7 @@ func tally(findings []incident.Finding) []count {
 		causes := map[string]int{}
 		for _, f := range findings {
 			if f.Verdict == v {
-				causes[plainWords(string(f.Verdict))+": "+plainWords(string(f.Cause))]++
+				causes[Spaced(string(f.Verdict))+": "+Spaced(string(f.Cause))]++
 			}
 		}
 		for _, name := range sortedNames(causes) {
@@ -300,8 +300,6 @@ func tally(findings []incident.Finding) []count {
 	}
 	return out
 }
-
-func plainWords(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 func sortedNames(m map[string]int) []string {
 	names := make([]string, 0, len(m))

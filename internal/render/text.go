@@ -109,7 +109,7 @@ func (t *text) silenced(why string) {
 
 // heading is the one line that must be enough: what, who, how bad, how sure.
 func (t *text) heading(f incident.Finding, color bool) {
-	verdict := strings.ToUpper(strings.ReplaceAll(string(f.Verdict), "_", " "))
+	verdict := heading(f.Verdict)
 	left := verdict + "  " + OneLine(SubjectName(f.Subject))
 	right := fmt.Sprintf("%s, %s sure", f.Severity, Percent(f.Confidence))
 	gap := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(left)-utf8.RuneCountInString(right)))
@@ -128,11 +128,15 @@ func OneLine(s string) string { return strings.Join(strings.Fields(Printable(s))
 
 // SubjectName names a subject as people do: "role payments-api".
 func SubjectName(s incident.Subject) string {
-	kind := strings.ReplaceAll(string(s.Type), "_", " ")
-	if s.Type == incident.Federated {
-		kind = "federated identity"
+	if s.Type != incident.Federated {
+		return Spaced(string(s.Type)) + " " + s.Name
 	}
-	return kind + " " + s.Name
+	for _, kind := range []string{":oidc-provider/", ":saml-provider/"} {
+		if _, name, ok := strings.Cut(s.Name, kind); ok {
+			return "identity provider " + name
+		}
+	}
+	return "federated identity " + s.Name
 }
 
 // Count is a number of things, by a name that takes an s.

@@ -15,7 +15,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -363,7 +362,7 @@ func verdictRows(findings []incident.Finding) []verdictRow {
 	for _, f := range sorted {
 		out = append(out, verdictRow{
 			Class:    string(f.Verdict),
-			Verdict:  strings.ReplaceAll(string(f.Verdict), "_", " "),
+			Verdict:  render.Spaced(string(f.Verdict)),
 			Subject:  render.OneLine(render.SubjectName(f.Subject)),
 			Summary:  render.OneLine(f.Summary),
 			When:     render.When(f.FirstSeen, f.LastSeen),
