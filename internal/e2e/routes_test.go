@@ -37,6 +37,9 @@ func (f *factory) heard(t *testing.T) {
 	for n, at := range hours[:last] {
 		r.failed("payments-legacy", "ExpiredToken", keyOf(n), at)
 	}
+	for range 2 { // as EventBridge may
+		r.beyondTheRails()
+	}
 	r.Deliver()
 	r.hear("at once", heardBy{
 		"Archive":      {"orders-api r1 compromise high", "payments-api r1 compromise high", "payments-batch r1 expiry low"},
@@ -86,8 +89,20 @@ func (f *factory) heard(t *testing.T) {
 	r.after(33 * time.Hour)
 	r.hear("a day later", heardBy{"PaymentsMail": {"payments-batch r2 expiry low", "payments-legacy r2 expiry low"}})
 	r.Run("ReportSchedule")
-	if mail := r.Received("RouteReports"); len(mail) != 1 || !strings.Contains(oneLine(mail[0].Body), r.ended()) {
-		t.Errorf("the report is told as %v, want one mail with %q", mail, r.ended())
+	mail := r.Received("RouteReports")
+	if len(mail) != 1 {
+		t.Fatalf("the report is told in %d mails", len(mail))
+	}
+	for _, want := range []string{
+		r.ended(), "Changes: long sessions (1), access keys in environments (1).",
+		"sessions of role exports may last 12 h", "the environment of task definition orders-sync holds access key AKIARTX3GSDS3ORDERSX",
+	} {
+		if !strings.Contains(oneLine(mail[0].Body), want) {
+			t.Errorf("the mail about the report lacks %q:\n%s", want, mail[0].Body)
+		}
+	}
+	if text := mail[0].Body + r.Function("Detect").Logs(); strings.Contains(text, invented) {
+		t.Error("the secret of an environment came out")
 	}
 }
 
@@ -209,14 +224,35 @@ func (r *routed) expired(role string) {
 	}
 }
 
+const invented = "FAKE/SECRET/DO/NOT/KEEP/0123456789abcdef"
+
+// beyondTheRails are changes beyond guard rails on the day that is reported, which
+// are no incident, and one that is not.
+func (r *routed) beyondTheRails() {
+	r.t.Helper()
+	task := func(id, value string) string {
+		return `{"family":"` + id + `","containerDefinitions":[{"name":"app","environment":[{"name":"AWS_ACCESS_KEY_ID","value":"AKIARTX3GSDS3ORDERSX"},{"name":"AWS_SECRET_ACCESS_KEY","value":"` + value + `"}]}]}`
+	}
+	for _, e := range []struct{ id, source, name, request string }{
+		{"exports", "iam", "UpdateRole", `{"roleName":"exports","maxSessionDuration":43200}`},
+		{"orders-sync", "ecs", "RegisterTaskDefinition", task("orders-sync", invented)},
+		{"imports", "iam", "UpdateRole", `{"roleName":"imports","maxSessionDuration":3600}`},
+	} {
+		ok := r.Put(enveloped(r.t, fmt.Sprintf(`{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","principalId":"AIDARTX3GSDS7NTJ2MHZ","arn":"arn:aws:iam::111122223333:user/ivy","accountId":"111122223333","accessKeyId":"AKIARTX3GSDS3IVYAAAA","userName":"ivy"},"eventTime":%q,"eventSource":"%s.amazonaws.com","eventName":%q,"awsRegion":"us-east-1","sourceIPAddress":"198.51.100.42","userAgent":"aws-cli/2.17.0","requestParameters":%s,"responseElements":{},"eventID":"rail-%s","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333"}`,
+			r.end().Add(-time.Hour).Format(time.RFC3339), e.source, e.name, e.request, e.id)))
+		if !ok {
+			r.t.Errorf("no rule takes %s", e.name)
+		}
+	}
+}
+
+// end is that of the day that is reported, which ends with a whole hour.
+func (r *routed) end() time.Time { return r.began.Truncate(time.Hour) }
+
 // hourly are the times at which an old job fails: in some hours of the day that
 // is reported, and ever since.
 func (r *routed) hourly() (times []time.Time) {
-	end := r.began.Truncate(24 * time.Hour).Add(6 * time.Hour)
-	if end.After(r.began) {
-		end = end.Add(-24 * time.Hour)
-	}
-	for at := end.Add(-11*time.Hour - 7*time.Minute); at.Before(r.began); at = at.Add(time.Hour) {
+	for at := r.end().Add(-11*time.Hour - 7*time.Minute); at.Before(r.began); at = at.Add(time.Hour) {
 		times = append(times, at)
 	}
 	return times
