@@ -41,6 +41,7 @@ func isPlain(word string) bool {
 		case unicode.IsLetter(r) || unicode.IsMark(r):
 			letters = true
 		case unicode.IsDigit(r):
+		case r == '+' && i == 0 && len(word) > 1: // of a time after the first one
 		case r == '-' || (r == '\'' || r == '’') && i > 0:
 		case strings.ContainsRune(".:,", r) && betweenDigits(word, i):
 		case word == "%" || word == "±" || word == "&" || word == "…":
