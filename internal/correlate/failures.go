@@ -3,6 +3,7 @@ package correlate
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (v *view) failures() {
 	}
 	for _, cu := range v.cuts {
 		for _, run := range runs(byCut[cu], v.settings.Thresholds.Quiet) {
-			v.hit(cu, run, "failed")
+			v.hit(cu, run, "failed"+v.from(run))
 		}
 	}
 	for _, w := range explained {
@@ -422,13 +423,13 @@ func (v *view) rhythm(all []failure) {
 		}
 	}
 	whole := groups[""]
-	if len(whole) == 0 || v.beats(whole, "") {
+	if len(whole) == 0 || v.beats(whole) {
 		return
 	}
 	delete(groups, "")
 	for _, name := range sortedKeys(groups) {
 		if len(groups[name]) < len(whole) { // otherwise it is the same list
-			v.beats(groups[name], name)
+			v.beats(groups[name])
 		}
 	}
 }
@@ -445,7 +446,7 @@ func refreshable(f failure) bool {
 	return false
 }
 
-func (v *view) beats(list []*incident.Signal, workload string) bool {
+func (v *view) beats(list []*incident.Signal) bool {
 	all := interval.Merge(times(list))
 	r, ok := interval.FindIn(all, interval.Options{MinBeats: v.settings.Thresholds.RefreshBeats, Seen: v.lifetimes()})
 	if !ok || r.Period < minPeriod && r.Lifetime == 0 || !v.livesBetween(r, list) || !dominant(r, len(all)) {
@@ -456,18 +457,15 @@ func (v *view) beats(list []*incident.Signal, workload string) bool {
 	if r.Lifetime > 0 {
 		rule, words = "refresh_rhythm_lifetime", ", a lifetime of credentials ("+span(r.Lifetime)+")"
 	}
-	if workload != "" {
-		words += ", in " + workload
-	}
 	on := slices.DeleteFunc(slices.Clone(list), func(s *incident.Signal) bool { return !interval.OnBeat(r, s.Time) })
 	if len(on) == 0 {
 		return false
 	}
 	if r.Lifetime == 0 && v.renewedLate(on) {
-		rule, words = "refresh_rhythm_lifetime", ", each time just after the credentials had expired"+words
+		rule, words = "refresh_rhythm_lifetime", ", each time just after the credentials had expired"
 	}
 	v.rhythms = append(v.rhythms, r)
-	v.add(rule, fmt.Sprintf("failures recur every %s%s: %d times so far", span(r.Period), words, r.Beats), on...)
+	v.add(rule, fmt.Sprintf("failures%s recur every %s%s: %d times so far", v.from(on), span(r.Period), words, r.Beats), on...)
 	return true
 }
 
@@ -599,22 +597,34 @@ func (v *view) onBeat(t time.Time) bool {
 	return slices.ContainsFunc(v.rhythms, func(r interval.Rhythm) bool { return interval.OnBeat(r, t) })
 }
 
-// from names the workload, the error codes or the place of a list of failures.
+// from names the error codes and the workloads of a list of failures.
 func (v *view) from(list []*incident.Signal) string {
-	out := ""
-	codes := map[string]bool{}
+	codes, workloads := map[string]bool{}, map[string]bool{}
 	for _, sig := range list {
-		if sig.ErrorCode != "" {
-			codes[sig.ErrorCode] = true
-		}
+		codes[sig.ErrorCode] = true
+		workloads[sig.Workload] = true
 	}
+	delete(codes, "")
+	delete(workloads, "")
+	out := ""
 	if names := sortedKeys(codes); len(names) > 0 {
 		out += " with " + strings.Join(names, ", ")
 	}
-	if w := list[0].Workload; w != "" {
-		out += " in " + w
+	if names := sortedKeys(workloads); len(names) > 0 {
+		out += " in " + some(names)
 	}
 	return out
+}
+
+// maxInSentence is how many workloads a sentence names.
+const maxInSentence = 3
+
+// some names the first of many.
+func some(names []string) string {
+	if more := len(names) - maxInSentence; more > 0 {
+		return strings.Join(names[:maxInSentence], ", ") + " and " + strconv.Itoa(more) + " more"
+	}
+	return strings.Join(names, ", ")
 }
 
 func signalsOf(list []failure) []*incident.Signal {

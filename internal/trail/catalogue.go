@@ -572,8 +572,8 @@ var catalogue = []Entry{
 	{
 		Source: "aws.guardduty", Name: "GuardDuty Finding", Purpose: Threat, Kinds: kinds(incident.ThreatFinding),
 		Title:   "GuardDuty finding about an access key",
-		Meaning: "AWS's own detector saw the key behave as a stolen one does; sample and archived findings do not count.",
-		Reads:   "detail.type, .severity, .resource.accessKeyDetails, .service.eventFirstSeen, .service.action",
+		Meaning: "AWS's own detector saw the key behave as a stolen one does, or used in a sequence of an attack; sample and archived findings do not count.",
+		Reads:   "detail.type, .severity, .resource.accessKeyDetails, .service.detection.sequence.actors, .service.eventFirstSeen, .service.action",
 	},
 	{
 		Source: "aws.health", Name: "AWS_RISK_CREDENTIALS_EXPOSED", Purpose: Health, Kinds: kinds(incident.ExposureNotice),

@@ -57,6 +57,34 @@ func TestWhoseKeyIsThreatened(t *testing.T) {
 	}
 }
 
+// sequence is an attack that GuardDuty put together of many calls.
+var sequence = strings.NewReplacer("UnauthorizedAccess:IAMUser/TorIPCaller", "AttackSequence:IAM/CompromisedCredentials",
+	`"resource":{"resourceType":"AccessKey","accessKeyDetails":{"accessKeyId":"ASIAEXAMPLEORDERS001","principalId":"AROAEXAMPLEORDERS0000:worker","userType":"AssumedRole","userName":"orders-api"}}`, `"resource":{"resourceType":"AttackSequence"}`,
+	`"action":{"actionType":"AWS_API_CALL","awsApiCallAction":{"api":"ListBuckets","serviceName":"s3.amazonaws.com","callerType":"Remote IP","remoteIpDetails":{"ipAddressV4":"198.51.100.7"}}}`, `"detection":{"sequence":{"actors":[
+		{"id":"a2","user":{"name":"orders-api","uid":"AROAEXAMPLEORDERS0000:worker","type":"AssumedRole","credentialUid":"ASIAEXAMPLEORDERS001","account":{"uid":"111122223333"}}},
+		{"id":"a1","user":{"name":"bob","uid":"AIDAEXAMPLEBOB0000000","type":"IAMUser","credentialUid":"AKIAEXAMPLEBOB000001","account":{"uid":"111122223333"}}},
+		{"id":"a1","user":{"name":"bob","uid":"AIDAEXAMPLEBOB0000000","type":"IAMUser","credentialUid":"AKIAEXAMPLEBOB000001","account":{"uid":"111122223333"}}},
+		{"id":"a0"}]}}`).Replace(threat)
+
+func TestASequenceThreatensEveryKeyItWasMadeWith(t *testing.T) {
+	out, r := eventOf(t, sequence)
+	if r.Reason != "" {
+		t.Fatalf("rejected: %s", r.Reason)
+	}
+	var got []string
+	for _, s := range out.Signals {
+		got = append(got, s.ID+" "+string(s.Target.Type)+" "+s.Target.Name+" "+s.Key)
+	}
+	want := []string{"f-1/AKIAEXAMPLEBOB000001 user bob AKIAEXAMPLEBOB000001", "f-1/ASIAEXAMPLEORDERS001 role orders-api ASIAEXAMPLEORDERS001"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("signals (-want +got):\n%s", diff)
+	}
+	without := strings.ReplaceAll(sequence, `"credentialUid"`, `"x"`)
+	if out, r := eventOf(t, without); len(out.Signals) > 0 || r.Reason != "" {
+		t.Errorf("a sequence without keys gives %d signals, %q; want nothing", len(out.Signals), r.Reason)
+	}
+}
+
 func TestThreatsThatAreNone(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"to an instance":           {`"resourceType":"AccessKey"`, `"resourceType":"Instance"`},

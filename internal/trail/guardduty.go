@@ -2,6 +2,7 @@ package trail
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,16 +23,27 @@ func isThreat(v jsonscan.Value) bool {
 		v.Get("service").Kind() == jsonscan.Object
 }
 
-// decodeThreat decodes a GuardDuty finding about an access key. Samples are
-// made up by GuardDuty, and archived findings have been looked at; neither
-// says anything.
+// decodeThreat decodes a GuardDuty finding about an access key, or about a
+// sequence of an attack, which may have used several. Samples are made up by
+// GuardDuty, and archived findings have been looked at; neither says anything.
 //
 // GuardDuty reports one finding again every few hours while the behaviour goes
 // on. The signal's time is when it was first seen, which is the same in all of
 // these, so that they are duplicates of one observation and not ever more.
 func decodeThreat(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	archived, _ := v.Get("service", "archived").Bool()
-	if archived || isSample(v) || !v.Get("resource", "resourceType").Is("AccessKey") {
+	if archived || isSample(v) {
+		return rejection{}
+	}
+	var holders []holder
+	switch v.Get("resource", "resourceType").Str() {
+	case "AccessKey":
+		holders = []holder{holderOf(v.Get("resource", "accessKeyDetails"))}
+	case "AttackSequence":
+		if holders = actorsOf(v); len(holders) == 0 {
+			return rejection{} // it did without keys
+		}
+	default:
 		return rejection{}
 	}
 	sig := incident.Signal{
@@ -60,13 +72,52 @@ func decodeThreat(v jsonscan.Value, env *envelope, out *decoded) rejection {
 	if sig.Threat.Type == "" {
 		return rejection{SkipBadField, "type"}
 	}
-	threatened(&sig, v.Get("resource", "accessKeyDetails"))
 	threatCall(&sig, v.Get("service", "action", "awsApiCallAction"))
-	if sig.Key == "" && !sig.Target.Known() {
+	known := false
+	for _, h := range holders {
+		if one, ok := threatTo(sig, h, len(holders) > 1); ok {
+			out.Signals = append(out.Signals, one)
+			known = true
+		}
+	}
+	if !known {
 		return rejection{Reason: SkipNoIdentity}
 	}
-	out.Signals = append(out.Signals, sig)
 	return rejection{}
+}
+
+// holder is whose key a finding is about, as GuardDuty says it.
+type holder struct{ key, principalID, userType, name string }
+
+func holderOf(details jsonscan.Value) holder {
+	return holder{details.Get("accessKeyId").Str(), details.Get("principalId").Str(), details.Get("userType").Str(), details.Get("userName").Str()}
+}
+
+// actorsOf are the holders of the keys that a sequence of an attack was made
+// with, each once and sorted by key.
+func actorsOf(v jsonscan.Value) []holder {
+	var list []holder
+	v.Get("service", "detection", "sequence", "actors").Elements(func(_ int, actor jsonscan.Value) bool {
+		u := actor.Get("user")
+		if h := (holder{u.Get("credentialUid").Str(), u.Get("uid").Str(), u.Get("type").Str(), u.Get("name").Str()}); keyID(h.key) != "" {
+			list = append(list, h)
+		}
+		return true
+	})
+	slices.SortFunc(list, func(a, b holder) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.principalID, b.principalID), cmp.Compare(a.userType, b.userType), cmp.Compare(a.name, b.name))
+	})
+	return slices.CompactFunc(list, func(a, b holder) bool { return a.key == b.key })
+}
+
+// threatTo is the threat to one holder's key. Where there are several, each
+// needs an id of its own.
+func threatTo(sig incident.Signal, h holder, several bool) (incident.Signal, bool) {
+	threatened(&sig, h)
+	if several {
+		sig.ID += "/" + sig.Key
+	}
+	return sig, sig.Key != "" || sig.Target.Known()
 }
 
 // threatTime is when the behaviour was first seen or, if the finding does not
@@ -99,16 +150,15 @@ func findingID(v jsonscan.Value) string {
 
 // threatened reads whose key it is about. GuardDuty names a role's sessions by
 // the role, and a federated user by its own name.
-func threatened(sig *incident.Signal, details jsonscan.Value) {
-	sig.Key = keyID(details.Get("accessKeyId").Str())
-	principalID := details.Get("principalId").Str()
-	p := incident.Principal{Partition: sig.Partition, Account: sig.Account, Name: details.Get("userName").Str()}
-	switch details.Get("userType").Str() {
+func threatened(sig *incident.Signal, h holder) {
+	sig.Key = keyID(h.key)
+	p := incident.Principal{Partition: sig.Partition, Account: sig.Account, Name: h.name}
+	switch h.userType {
 	case "AssumedRole", "Role":
-		p.Type, p.ID = incident.Role, uniqueID(principalID)
-		_, sig.Actor.SessionName, _ = strings.Cut(principalID, ":")
+		p.Type, p.ID = incident.Role, uniqueID(h.principalID)
+		_, sig.Actor.SessionName, _ = strings.Cut(h.principalID, ":")
 	case "IAMUser":
-		p.Type, p.ID = incident.User, uniqueID(principalID)
+		p.Type, p.ID = incident.User, uniqueID(h.principalID)
 	case "Root":
 		p.Type, p.Name = incident.Account, sig.Account
 	case "FederatedUser":
