@@ -178,7 +178,7 @@ func threats(catalogue []trail.Entry) draft {
 		Description: "GuardDuty's findings about access keys.",
 	}, nil, func([]string) object {
 		return object{"source": list{source}, "detail-type": list{name}, "detail": object{
-			"resource": object{"resourceType": list{"AccessKey"}},
+			"resource": object{"resourceType": list{"AccessKey", "AttackSequence"}},
 			"service":  object{"archived": list{false, "false", object{"exists": false}}},
 		}}
 	}}
