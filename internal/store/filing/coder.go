@@ -26,6 +26,7 @@ var errData = errors.New("stored data of another version, or damaged")
 type coder struct {
 	reading bool
 	buf     []byte // written so far, or left to read
+	text    string // all that is to be read, where that is little
 	zeros   int    // zero bytes that are still to be written if anything follows
 	strings []string
 	index   map[string]int
@@ -42,9 +43,15 @@ func newReader(data []byte) *coder {
 		c.fail()
 		return c
 	}
-	c.buf = data[1:]
+	c.buf = data[1:len(data):len(data)] // where it is in the text is told by its capacity
+	if len(data) <= little {
+		c.text = string(c.buf)
+	}
 	return c
 }
+
+// little is how many bytes may be held in memory by a string that is part of them.
+const little = 1 << 10
 
 func (c *coder) fail() {
 	if c.err == nil {
@@ -157,7 +164,12 @@ func (c *coder) readString(s *string) {
 			c.fail()
 			return
 		}
-		*s, c.buf = string(c.buf[:n]), c.buf[n:]
+		if at := len(c.text) - cap(c.buf); at >= 0 {
+			*s = c.text[at : at+int(n)]
+		} else {
+			*s = string(c.buf[:n])
+		}
+		c.buf = c.buf[n:]
 		c.strings = append(c.strings, *s)
 	case u-2 < uint64(len(c.strings)):
 		*s = c.strings[u-2]
@@ -312,13 +324,12 @@ func list[T any](c *coder, l *[]T, element func(*T)) {
 		c.fail()
 		return
 	}
-	*l = make([]T, 0, n-1)
-	for range n - 1 {
-		var v T
-		if element(&v); c.err != nil {
+	*l = make([]T, n-1)
+	for i := range *l {
+		if element(&(*l)[i]); c.err != nil {
+			*l = (*l)[:i]
 			return
 		}
-		*l = append(*l, v)
 	}
 }
 

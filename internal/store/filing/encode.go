@@ -75,12 +75,16 @@ func decodeSignals(data []byte) ([]incident.Signal, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("decode signals: %w", r.err)
 	}
-	var out []incident.Signal
-	for _, f := range folds {
-		for _, m := range f.members {
-			s := f.signal
+	n := 0
+	for i := range folds {
+		n += len(folds[i].members)
+	}
+	out := make([]incident.Signal, 0, n)
+	for i := range folds {
+		for _, m := range folds[i].members {
+			out = append(out, folds[i].signal)
+			s := &out[len(out)-1]
 			s.ID, s.SharedID, s.Time = m.id, m.sharedID, m.time
-			out = append(out, s)
 		}
 	}
 	return out, nil
