@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -123,13 +124,14 @@ func Assess(prev *incident.TrustPolicy, next incident.TrustPolicy, own Own) Asse
 }
 
 func (a *Assessment) sort() {
-	slices.SortFunc(a.Findings, func(f, g Grant) int {
+	sort.Slice(a.Findings, func(i, j int) bool {
+		f, g := &a.Findings[i], &a.Findings[j]
 		return cmp.Or(
 			cmp.Compare(g.Level, f.Level),
 			strings.Compare(f.Who, g.Who),
 			strings.Compare(string(f.Reason), string(g.Reason)),
 			strings.Compare(f.Fact, g.Fact),
-		)
+		) < 0
 	})
 	a.Findings = slices.Compact(a.Findings)
 	for _, list := range []*[]string{&a.Gained, &a.Lost, &a.Orphans, &a.OpenedTo.Accounts} {

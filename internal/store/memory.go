@@ -245,7 +245,7 @@ func hash(key string) uint64 {
 }
 
 func compareHeld(a, b *heldSignal) int {
-	if c := older(a.Signal, b.Signal); c != 0 || a == b {
+	if c := older(&a.Signal, &b.Signal); c != 0 || a == b {
 		return c
 	}
 	return bytes.Compare(a.form(), b.form())

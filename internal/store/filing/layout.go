@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -122,8 +123,9 @@ func parts(signals []incident.Signal, made func(part []incident.Signal, data []b
 }
 
 func oldestFirst(signals []incident.Signal) {
-	slices.SortStableFunc(signals, func(a, b incident.Signal) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	sort.SliceStable(signals, func(i, j int) bool {
+		a, b := &signals[i], &signals[j]
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) < 0
 	})
 }
 
