@@ -35,7 +35,8 @@ of check.
   sweep          what replay --sweep prints
   doctor         what doctor prints
   cost           what cost prints
-  config         the configuration file`,
+  config         the configuration file
+  failure        what programs report: a line in a log, or an event's detail`,
 		Example: `  trailverdict schema > finding.schema.json
   trailverdict schema check`,
 		Args:              cobra.MaximumNArgs(1),

@@ -22,6 +22,7 @@ import (
 
 	"github.com/trailverdict/trailverdict/internal/incident"
 	"github.com/trailverdict/trailverdict/internal/logline"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 const (
@@ -47,6 +48,11 @@ func tells(t *testing.T, output string, want []logline.Fact) {
 	t.Helper()
 	var got []logline.Fact
 	for line := range strings.Lines(output) {
+		if len(logline.Read(line)) > 0 {
+			if err := schematest.Keeps("failure", []byte(line[strings.IndexByte(line, '{'):])); err != nil {
+				t.Error(err)
+			}
+		}
 		got = append(got, logline.Read(line)...)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

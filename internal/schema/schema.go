@@ -1,8 +1,9 @@
 // Package schema holds the JSON Schemas of everything that is published as JSON,
-// but for the configuration's, which is package config's.
+// and of what programs report, but for the configuration's, which is package
+// config's.
 //
 // Each is named as the value of the member schema is: that of
-// trailverdict.check/v1 is check. It promises that a schema stands alone, so that
+// trailverdict.check/v1 is check. What programs report has no such member. It promises that a schema stands alone, so that
 // a validator needs no network. That what is written keeps to them is for the
 // tests of those who write it, by package schematest.
 package schema

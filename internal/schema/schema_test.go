@@ -32,6 +32,24 @@ func TestEachStandsAlone(t *testing.T) {
 	}
 }
 
+// TestReports: a line in a log names nobody if it does not know, and an event must.
+func TestReports(t *testing.T) {
+	for line, good := range map[string]bool{
+		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken"}`:                                true,
+		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","count":3,"mine":1}`:             true,
+		`{"errorCode":"ExpiredToken","eventTime":"2026-03-01T10:00:00Z","workload":"payments"}`:           true,
+		`{"errorCode":"ExpiredToken","eventTime":"2026-03-01T10:00:00Z"}`:                                 false,
+		`{"errorCode":"ExpiredToken","workload":"payments"}`:                                              false,
+		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","count":0}`:                      false,
+		`{"trailverdict":"credential_failure","errorCode":"ExpiredToken","accessKeyId":"a secret/value"}`: false,
+		`{"trailverdict":"credential_failure"}`:                                                           false,
+	} {
+		if err := schematest.Keeps("failure", []byte(line)); (err == nil) != good {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
 // TestWhatIsOddIsRefused: schemas that take anything would prove nothing.
 func TestWhatIsOddIsRefused(t *testing.T) {
 	const check = `{"schema":"trailverdict.check/v1","check":"session_duration","account":"111122223333","region":"us-east-1","subject":{"type":"role","name":"a","accessKeyIds":[]},"time":"2026-03-01T10:00:00Z","eventId":"1","fact":"f","fix":"x"}`

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/schema/schematest"
 )
 
 // passedOn is what a log's signals are after they were passed on as events.
@@ -28,6 +30,13 @@ func passedOn(t interface {
 		}
 		if i := bytes.IndexFunc(b, func(r rune) bool { return r < ' ' || r > '~' && r != 0x7f }); i >= 0 {
 			t.Fatalf("%q is not all ASCII", b)
+		}
+		var e reportEvent
+		if err := json.Unmarshal(b, &e); err != nil {
+			t.Fatalf("%v", err)
+		}
+		if detail, err := json.Marshal(e.Detail); err != nil || s.Kind == incident.CredentialFailed && schematest.Keeps("failure", detail) != nil {
+			t.Fatalf("%s: %v, %v", detail, err, schematest.Keeps("failure", detail))
 		}
 		var c collected
 		if _, err := Decode(strings.NewReader(string(b)), "test", &c); err != nil || len(c.signals) != 1 || len(c.skips) > 0 {

@@ -22,6 +22,11 @@ func Valid(line []byte) error {
 	if !isOurs {
 		return fmt.Errorf("the schema %q is not published", v.Schema)
 	}
+	return Keeps(name, line)
+}
+
+// Keeps holds a line to the schema of a name.
+func Keeps(name string, line []byte) error {
 	s, err := Compile(name)
 	if err != nil {
 		return err
