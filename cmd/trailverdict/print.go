@@ -173,7 +173,10 @@ func (p *program) summarize(d decision, o replayOptions, took time.Duration) {
 		line(title, gap)
 		title = ""
 	}
-	_, _ = io.WriteString(p.stderr, b.String()) // there is nobody left to tell
+	p.flush()
+	w, end := narrowed(p.stderr)
+	defer end()
+	_, _ = io.WriteString(w, b.String()) // there is nobody left to tell
 }
 
 // lasted is how long something took.

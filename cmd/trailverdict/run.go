@@ -22,6 +22,8 @@ const (
 // run is the program: its exit status is a function of its arguments and of
 // what can be read.
 func run(ctx context.Context, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
+	stdout, end := narrowed(stdout)
+	defer end()
 	p := &program{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := p.command()
 	root.SetArgs(args)
@@ -72,7 +74,18 @@ func (p *program) exit(ctx context.Context, command string, err error) int {
 	return exitFailure
 }
 
-func (p *program) complain(message string) { fmt.Fprintf(p.stderr, "trailverdict: %s\n", message) }
+func (p *program) complain(message string) {
+	p.flush()
+	fmt.Fprintf(p.stderr, "trailverdict: %s\n", message)
+}
+
+// flush writes what a narrow terminal holds back of standard output, before
+// something else is written to it.
+func (p *program) flush() {
+	if n, ok := p.stdout.(*narrowTerminal); ok {
+		n.end()
+	}
+}
 
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{

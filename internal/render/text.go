@@ -427,7 +427,7 @@ func (t *text) paragraph(prefix, s string) { t.WriteString(Paragraph(prefix, s))
 // Paragraph is s after a prefix, harmless and broken into lines of 80 columns,
 // the further ones beneath its beginning.
 func Paragraph(prefix, s string) string {
-	return fold(prefix, words(Printable(s)), width)
+	return fold(prefix, Words(Printable(s)), width)
 }
 
 // fold writes words after a prefix, in lines of the given width, the further
@@ -455,9 +455,9 @@ func fold(prefix string, words []string, width int) string {
 	return b.String()
 }
 
-// words splits s at spaces, but not inside `…`, which holds a command that has
+// Words splits s at spaces, but not inside `…`, which holds a command that has
 // to survive being copied.
-func words(s string) []string {
+func Words(s string) []string {
 	var list []string
 	command := false
 	for _, word := range strings.Fields(s) {
