@@ -164,7 +164,7 @@ func (c *comparison) line(ch replay.Change) error {
 	case ch.After == nil:
 		kind = "removed"
 	}
-	return json.NewEncoder(c.w).Encode(struct {
+	return render.JSONLine(c.w, struct {
 		Schema string          `json:"schema"`
 		Kind   string          `json:"kind"`
 		Before json.RawMessage `json:"before,omitempty"`
@@ -194,7 +194,7 @@ func (c *comparison) total(r replay.Comparison) error {
 	for _, d := range r.Days() {
 		days = append(days, day{d.Day, string(d.Verdict), d.Severity.String(), r.ByDay[d].Before, r.ByDay[d].After})
 	}
-	return json.NewEncoder(c.w).Encode(struct {
+	return render.JSONLine(c.w, struct {
 		Schema  string `json:"schema"`
 		Kind    string `json:"kind"`
 		Before  int    `json:"before"`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailverdict/trailverdict/internal/cost"
+	"github.com/trailverdict/trailverdict/internal/render"
 )
 
 // costOptions are the flags of cost.
@@ -98,14 +98,7 @@ func writeBill(format string, w io.Writer, b cost.Bill, verbose bool) error {
 	if format == "text" {
 		return cost.Text(w, b, verbose)
 	}
-	text, err := json.Marshal(b)
-	if err != nil {
-		return fmt.Errorf("write bill: %w", err)
-	}
-	if _, err := w.Write(append(text, '\n')); err != nil {
-		return fmt.Errorf("write bill: %w", err)
-	}
-	return nil
+	return render.JSONLine(w, b)
 }
 
 // readStacks reads templates, and those in folders; none means the default ones.

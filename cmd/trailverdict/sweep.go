@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"github.com/trailverdict/trailverdict/internal/config"
 	"github.com/trailverdict/trailverdict/internal/config/file"
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/render"
 	"github.com/trailverdict/trailverdict/internal/replay"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
@@ -263,7 +263,7 @@ func short(v incident.Verdict) string {
 
 func sweepJSON(w io.Writer, name string, steps []step) error {
 	for _, s := range steps {
-		err := json.NewEncoder(w).Encode(struct {
+		err := render.JSONLine(w, struct {
 			Schema   string                   `json:"schema"`
 			Name     string                   `json:"name"`
 			Value    string                   `json:"value"`

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -237,23 +236,10 @@ func JSON(w io.Writer, e Examination) error {
 	}
 	for _, f := range e.Findings {
 		out.Findings = append(out.Findings, wireFinding{
-			f.Check, string(f.Status), f.Title, f.Region, render.Printable(f.Seen), f.Why, printable(f.Fix), f.Permission,
+			f.Check, string(f.Status), f.Title, f.Region, f.Seen, f.Why, append([]string{}, f.Fix...), f.Permission,
 		})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(out); err != nil {
-		return fmt.Errorf("write examination: %w", err)
-	}
-	return nil
-}
-
-func printable(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = render.Printable(s)
-	}
-	return out
+	return render.JSONLine(w, out)
 }
 
 // Permissions are all that the checks need to read.

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -191,10 +190,5 @@ func JSON(w io.Writer, a Answer) error {
 	for _, c := range a.Checks {
 		out.Checks = append(out.Checks, wireCheck(c))
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(out); err != nil {
-		return fmt.Errorf("write answer: %w", err)
-	}
-	return nil
+	return render.JSONLine(w, out)
 }

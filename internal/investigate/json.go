@@ -3,7 +3,6 @@ package investigate
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
@@ -111,12 +110,7 @@ func JSON(w io.Writer, r Result) error {
 	for _, u := range r.Unread {
 		out.Unread = append(out.Unread, wireUnread{u.Region, u.Attribute, u.Value, u.Why})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(out); err != nil {
-		return fmt.Errorf("write investigation: %w", err)
-	}
-	return nil
+	return render.JSONLine(w, out)
 }
 
 func wireFindings(list []incident.Finding) ([]json.RawMessage, error) {

@@ -144,13 +144,13 @@ func asffBatches(w io.Writer, findings []incident.Finding, productVersion string
 		if len(batch) == 0 {
 			return nil
 		}
-		err := writeLine(w, batch)
+		err := JSONLine(w, batch)
 		batch, size = batch[:0], 0
 		return err
 	}
 	for _, f := range findings {
 		var b bytes.Buffer
-		if err := writeLine(&b, asff(f, productVersion)); err != nil {
+		if err := JSONLine(&b, asff(f, productVersion)); err != nil {
 			return err
 		}
 		if len(batch) == asffBatch || size+b.Len() > asffBatchSize {

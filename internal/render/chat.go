@@ -65,7 +65,7 @@ type chatMetadata struct {
 // together; the id differs from revision to revision, and is the same when one
 // is sent again.
 func Chat(w io.Writer, f incident.Finding, n Note) error {
-	return writeLine(w, notification{
+	return JSONLine(w, notification{
 		Version: "1.0",
 		Source:  "custom",
 		ID:      f.ID + "-r" + strconv.Itoa(f.Revision),

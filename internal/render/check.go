@@ -38,7 +38,7 @@ func wireCheck(c incident.Check) check {
 func CheckJSON(w io.Writer, c incident.Check) error {
 	out := wireCheck(c)
 	out.Schema = CheckSchema
-	return writeLine(w, out)
+	return JSONLine(w, out)
 }
 
 // ChecksText writes checks for people, 80 columns wide, kind by kind.

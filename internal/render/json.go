@@ -17,20 +17,20 @@ const FindingSchema = "trailverdict.finding/v1"
 
 // JSON writes a finding as one line.
 func JSON(w io.Writer, f incident.Finding) error {
-	return writeLine(w, wireFinding(f))
+	return JSONLine(w, wireFinding(f))
 }
 
-// writeLine writes v as JSON on one line. The line is written at once, so that
-// a reader of the stream never sees a part of it.
-func writeLine(w io.Writer, v any) error {
+// JSONLine writes v as JSON on one line, harmless to a terminal. The line is
+// written at once, so that a reader of the stream never sees a part of it.
+func JSONLine(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode finding: %w", err)
+		return fmt.Errorf("encode JSON: %w", err)
 	}
 	if _, err := w.Write(harmlessJSON(b.Bytes())); err != nil {
-		return fmt.Errorf("write finding: %w", err)
+		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
 }

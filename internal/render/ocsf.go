@@ -23,7 +23,7 @@ const (
 // Framework, on one line. productVersion says which version of trailverdict
 // found it; it may be empty.
 func OCSF(w io.Writer, f incident.Finding, productVersion string) error {
-	return writeLine(w, ocsf(f, productVersion))
+	return JSONLine(w, ocsf(f, productVersion))
 }
 
 type ocsfFinding struct {

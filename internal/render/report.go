@@ -45,7 +45,7 @@ func ReportJSON(w io.Writer, r incident.Report) error {
 	for _, c := range r.Checks {
 		out.Checks = append(out.Checks, wireCheck(c))
 	}
-	return writeLine(w, out)
+	return JSONLine(w, out)
 }
 
 func wireAnomaly(a incident.Anomaly) anomaly {
