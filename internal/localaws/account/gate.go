@@ -160,7 +160,7 @@ func (c api) read(service string, r *http.Request, body []byte) ([]request, []by
 		return readTopic(body)
 	case "s3":
 		return readBucket(r), body, nil
-	case "cloudformation":
+	case "cloudformation", "sts":
 		return nil, body, nil
 	case "cloudtrail":
 		return []request{{action: "cloudtrail:" + operation, resource: "*"}}, body, nil
