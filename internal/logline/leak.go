@@ -35,6 +35,9 @@ func readLeaks(message string) []Fact {
 	if strings.IndexByte(s, '\\') >= 0 {
 		s = unslash.Replace(s)
 	}
+	if strings.Contains(s, encodedQuote) {
+		s = strings.ReplaceAll(s, encodedQuote, `"`)
+	}
 	if start, _ := longRun(s, 0, minNamed, isTokenByte); start < 0 {
 		return nil
 	}
@@ -48,6 +51,11 @@ func readLeaks(message string) []Fact {
 	}
 	return facts
 }
+
+// encodedQuote is a quotation mark in a link. A link for signing in to the
+// console holds credentials as JSON, and what stands around a value would
+// otherwise be taken for a part of it.
+const encodedQuote = "%22"
 
 // unslash undoes what JSON encoders do to base64: PHP's escapes slashes, .NET's
 // the plus sign as well.

@@ -89,6 +89,7 @@ func checkLeak(t *testing.T, facts []Fact, what, key string) {
 func TestReadLeaksEncoded(t *testing.T) {
 	token, secret := fakeToken(5, 400), "q/"+noise(6, 36)+"+Z"
 	tests := []struct{ name, what, message string }{
+		{"a link for signing in to the console", sessionToken, "https://signin.aws.amazon.com/federation?Action=getSigninToken&Session=" + url.QueryEscape(`{"sessionId":"x","sessionKey":"x","sessionToken":"`+token+`"}`)},
 		{"a presigned link", sessionToken, "GET https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Security-Token=" + url.QueryEscape(token) + "&X-Amz-Signature=" + strings.Repeat("0123456789abcdef", 4)},
 		{"PHP's JSON", secretAccessKey, `{"SecretAccessKey":"` + strings.ReplaceAll(secret, "/", `\/`) + `"}`},
 		{"dotnet's JSON", secretAccessKey, `{"SecretAccessKey":"` + strings.ReplaceAll(secret, "+", `\u002B`) + `"}`},

@@ -276,6 +276,11 @@ func TestReadSDKErrors(t *testing.T) {
 			want:    []Fact{{Code: "AuthFailure", Operation: "ec2:DescribeInstances"}},
 		},
 		{
+			name:    "c++: the Kinesis producer's clock",
+			message: "INFO  c.a.services.kinesis.producer.LogInputStreamReader - [2026-03-02 11:09:02.100569] [0x0000f7dd][0x000070000ab52000] [info] [AWS Log: WARN](AWSErrorMarshaller)Encountered AWSError 'InvalidSignatureException': Signature expired: 20260302T180337Z is now earlier than 20260302T180402Z (20260302T180902Z - 5 min.)",
+			want:    []Fact{{Code: "InvalidSignatureException", Reason: incident.ReasonClockSkew}},
+		},
+		{
 			name:    "ruby",
 			message: "/usr/lib/ruby/gems/aws-sdk-core-3.171.0/lib/seahorse/client/plugins/raise_response_errors.rb:17:in `call': The security token included in the request is expired (Aws::STS::Errors::ExpiredToken)",
 			want:    []Fact{{Code: "ExpiredToken", Reason: expired}},
@@ -398,6 +403,7 @@ func TestReadIsQuiet(t *testing.T) {
 		{"a counter", `{"metric":"errors","ExpiredToken":3,"InvalidClientTokenId":0}`},
 		{"a line of code in a Python traceback", `    if e.response["Error"]["Code"] == "ExpiredToken":`},
 		{"a line of code in JavaScript", "  if (err.code === 'ExpiredTokenException') { return refresh() } // aws-sdk/"},
+		{"a line of code in C++", "if (name == \"ExpiredToken\") return Aws::Client::AWSError<CoreErrors>('ExpiredToken');"},
 		{"a line of code in Ruby", "rescue Aws::STS::Errors::ExpiredToken => e"},
 		{"a list of retryable codes", "retryable codes: ExpiredToken, ExpiredTokenException, RequestExpired, RequestTimeTooSkewed"},
 		{"a test's name", "--- PASS: TestExpiredTokenException (0.00s)"},

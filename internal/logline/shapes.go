@@ -42,6 +42,8 @@ var shapes = []shape{
 	// https://github.com/aws/aws-sdk-cpp/issues/1843
 	{sdk: "aws-sdk-cpp", before: "ExceptionName: ", after: " Message: "},
 	{sdk: "aws-sdk-cpp", before: "Exception name: ", after: " Error message: "},
+	// what the SDK logs itself, in AWSErrorMarshaller.cpp
+	{sdk: "aws-sdk-cpp", before: "AWSError '", after: "': ", near: "Encountered "},
 	// the answer itself, as programs without an SDK log it
 	{sdk: "XML", before: "<Code>", after: "</Code>", near: "<Message>"},
 }
