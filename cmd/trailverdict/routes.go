@@ -211,7 +211,7 @@ func owners(s incident.Settings) string {
 // showWindows writes when which changes are planned.
 func showWindows(w io.Writer, list []incident.ChangeWindow, now time.Time) {
 	if len(list) > 0 {
-		fmt.Fprint(w, "\nChange windows: what is changed in them is a planned change\n")
+		fmt.Fprint(w, "\nChange windows: what they expect is planned, and told to nobody\n")
 	}
 	for _, window := range list {
 		actors := "everybody"
@@ -224,7 +224,23 @@ func showWindows(w io.Writer, list []incident.ChangeWindow, now time.Time) {
 		}
 		fmt.Fprintf(w, "\n  %s\n", window.Name)
 		rows(w, "when", when, "by", actors)
+		if len(window.Subjects) > 0 {
+			rows(w, "of", strings.Join(window.Subjects, ", "))
+		}
+		rows(w, "expects", expects(window))
 	}
+}
+
+// expects says what a window expects.
+func expects(w incident.ChangeWindow) string {
+	if len(w.Expects) == 0 {
+		return "any change, told where it breaks something"
+	}
+	var causes []string
+	for _, c := range w.Expects {
+		causes = append(causes, string(c))
+	}
+	return strings.Join(causes, ", ")
 }
 
 // rows writes titles and texts beside them.
@@ -339,6 +355,9 @@ func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.
 	if s, ok := rules.Silenced(f, now); ok {
 		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it "+s.String()))
 		return false
+	}
+	for _, text := range rules.Windows(f) {
+		fmt.Fprint(w, render.Paragraph("  ", text))
 	}
 	if f.Severity == incident.Informational {
 		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it: what is informational is kept on record."))

@@ -22,7 +22,7 @@ func full() Config {
 	c.Settings.TrustedNetworks = []string{"198.51.100.0/24"}
 	c.Settings.ChangeWindows = []incident.ChangeWindow{
 		{Name: "<weekly> & more", Days: []time.Weekday{time.Sunday}, From: 22 * time.Hour, Until: 26 * time.Hour, Actors: []string{"deployer"}},
-		{Name: "once", Start: at, End: at.Add(time.Hour)},
+		{Name: "once", Start: at, End: at.Add(time.Hour), Subjects: []string{"a-*"}, Expects: []incident.Cause{incident.KeyRotated}},
 	}
 	c.Settings.Suppressions = []incident.Suppression{{Cause: incident.ClockSkew, Until: at, Reason: "a clock that we know of"}}
 	c.Routes = []routing.Route{{

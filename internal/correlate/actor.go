@@ -135,23 +135,6 @@ func (v *view) bySelf(sig *incident.Signal) (explanation, bool) {
 	return explanation{}, false
 }
 
-func (v *view) inWindow(sig *incident.Signal) (explanation, bool) {
-	for _, w := range v.settings.ChangeWindows {
-		if !w.Covers(sig.Time) {
-			continue
-		}
-		if len(w.Actors) == 0 {
-			return explanation{owner, 0.7, fmt.Sprintf("it falls into the change window %q", w.Name)}, true
-		}
-		for _, pattern := range w.Actors {
-			if lineage.Matches(pattern, sig.Actor) {
-				return explanation{owner, 0.9, fmt.Sprintf("%s may change it in the window %q", callerName(sig.Actor), w.Name)}, true
-			}
-		}
-	}
-	return explanation{}, false
-}
-
 // byCode recognises infrastructure as code by what it does, since what it calls
 // itself proves nothing: a role's session that takes a role down the way the
 // tools do, step by step, and is at it on several things.

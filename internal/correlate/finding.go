@@ -105,7 +105,11 @@ func (v *view) subjectOf(cl cluster) incident.Subject {
 			keys[it.use.AccessKeyID] = it.use.AccessKeyID != ""
 		}
 	}
-	who := v.who
+	return incident.Subject{Principal: withARN(v.who), AccessKeyIDs: named(keys, maxNamed), Workloads: named(workloads, maxNamed)}
+}
+
+// withARN adds the ARN of a role or user that no event gave.
+func withARN(who incident.Principal) incident.Principal {
 	if who.ARN == "" && who.Account != "" {
 		switch who.Type {
 		case incident.Role:
@@ -114,7 +118,7 @@ func (v *view) subjectOf(cl cluster) incident.Subject {
 			who.ARN = lineage.UserARN(who.Partition, who.Account, who.Name)
 		}
 	}
-	return incident.Subject{Principal: who, AccessKeyIDs: named(keys, maxNamed), Workloads: named(workloads, maxNamed)}
+	return who
 }
 
 func named(set map[string]bool, most int) []string {
@@ -161,7 +165,7 @@ func (v *view) append(f *incident.Finding, it item, weight float64) {
 		sig := it.signals[0]
 		e.Signal, e.Actor, e.SourceIP = sig.Kind, actorARN(sig.Actor), sig.Actor.SourceIP
 	case it.use != nil:
-		e.Signal, e.Actor, e.SourceIP = "credential_used", it.use.Principal.ARN, it.use.SourceIP
+		e.Signal, e.Actor, e.SourceIP = incident.CredentialUsed, it.use.Principal.ARN, it.use.SourceIP
 	default:
 		e.Signal = incident.SessionIssued
 	}

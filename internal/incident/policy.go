@@ -45,7 +45,7 @@ type Checks struct {
 	CIUsers []string
 }
 
-// ChangeWindow is a time in which changes by the given actors are expected.
+// ChangeWindow is a time in which changes are planned.
 type ChangeWindow struct {
 	Name string
 	// Start and End bound a single window. For a weekly one both are zero and
@@ -55,8 +55,12 @@ type ChangeWindow struct {
 	Days       []time.Weekday
 	From       time.Duration
 	Until      time.Duration
-	// Actors limits the window to actors that match; empty means all.
-	Actors []string
+	// Actors limits the window to actors that match, Subjects to what is changed
+	// by name or ARN, with wildcards; empty means all.
+	Actors, Subjects []string
+	// Expects are the causes of what is planned; empty means any change. What is
+	// planned by name is nothing to tell anybody.
+	Expects []Cause
 }
 
 // Ended reports whether a single window is over at now. A weekly one never is.

@@ -71,6 +71,21 @@ const (
 	StaticCredentials Kind = "static_credentials"
 )
 
+// CredentialUsed is no signal, but how evidence says that it rests on a use.
+const CredentialUsed Kind = "credential_used"
+
+// Deed reports whether k is something that somebody did to credentials,
+// permissions, trust or the audit trail: as against credentials that were
+// issued, were used or failed, and what was found out about them.
+func (k Kind) Deed() bool {
+	switch k {
+	case SessionIssued, CredentialUsed, CredentialFailed, CallDenied, SignInFailed,
+		CredentialExposed, ThreatFinding, ExposureNotice, StaticCredentials, TagsChanged, "":
+		return false
+	}
+	return true
+}
+
 // Feed is the way by which a signal reached us. It tells how far to trust it:
 // a client's report is a claim, CloudTrail's record is AWS's word.
 type Feed string

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -19,6 +20,35 @@ func Matches(pattern string, a incident.Actor) bool {
 		}
 	}
 	return a.Type == incident.Role && sessionlessARN(a) != "" && Wildcard(withoutPath(pattern), sessionlessARN(a))
+}
+
+// ActorOf is what an ARN says of the actor whom it names: a role or user, or the
+// session of one.
+func ActorOf(arn string) incident.Actor {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return incident.Actor{}
+	}
+	kind, name, _ := strings.Cut(parts[5], "/")
+	p := incident.Principal{Partition: parts[1], Account: parts[4]}
+	switch {
+	case parts[2] == "iam" && (kind == "role" || kind == "user"):
+		p.Type, p.Name, p.ARN = incident.PrincipalType(kind), name[strings.LastIndexByte(name, '/')+1:], arn
+		return incident.Actor{Principal: p}
+	case parts[2] == "sts" && kind == "assumed-role":
+		role, session, _ := strings.Cut(name, "/")
+		p.Type, p.Name = incident.Role, role
+		return incident.Actor{Principal: p, SessionName: session, SessionARN: arn}
+	}
+	return incident.Actor{SessionARN: arn}
+}
+
+// Means reports whether one of the patterns, each a name or an ARN with
+// wildcards, means a principal.
+func Means(patterns []string, p incident.Principal) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		return Wildcard(pattern, p.Name) || p.ARN != "" && Wildcard(pattern, p.ARN)
+	})
 }
 
 // withoutPath drops the path from a role's ARN, since a session does not show

@@ -80,3 +80,26 @@ func TestMatches(t *testing.T) {
 		})
 	}
 }
+
+func TestActorOf(t *testing.T) {
+	for arn, pattern := range map[string]string{
+		"arn:aws:iam::111122223333:user/staff/bob":               "bob",
+		"arn:aws:iam::111122223333:role/ci/deploy":               "deploy",
+		"arn:aws-cn:sts::111122223333:assumed-role/deploy/run-1": "arn:aws-cn:iam::111122223333:role/ci/deploy",
+		"arn:aws:sts::111122223333:assumed-role/deploy/run-2":    "arn:aws:sts::*:assumed-role/deploy/*",
+		"arn:aws:iam::111122223333:root":                         "arn:aws:iam::111122223333:root",
+		"arn:aws:sts::111122223333:federated-user/x":             "arn:aws:sts::111122223333:federated-user/*",
+	} {
+		if !Matches(pattern, ActorOf(arn)) {
+			t.Errorf("%s does not mean %s", pattern, arn)
+		}
+		if Matches("eve", ActorOf(arn)) || Matches("arn:aws:iam::*:user/eve", ActorOf(arn)) {
+			t.Errorf("eve means %s", arn)
+		}
+	}
+	for _, text := range []string{"", "bob", "arn:aws:iam", "ec2.amazonaws.com"} {
+		if a := ActorOf(text); a != (incident.Actor{}) {
+			t.Errorf("ActorOf(%q) = %+v", text, a)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 )
 
 // ReadFinding reads what JSON wrote of a finding, as far as it identifies and
-// classifies it; the evidence is left out. The error names the field.
+// classifies it, and of the evidence what happened when, by whom, and what that
+// speaks for. The error names the field.
 func ReadFinding(text []byte) (incident.Finding, error) {
 	v, err := jsonscan.Parse(text)
 	if err != nil {
@@ -38,6 +39,7 @@ func ReadFinding(text []byte) (incident.Finding, error) {
 	if n, ok := v.Get("revision").Int(); ok && n > 0 {
 		f.Revision = int(n)
 	}
+	f.Evidence, f.CounterEvidence = r.evidence("evidence"), r.evidence("counterEvidence")
 	if r.err != nil {
 		return incident.Finding{}, r.err
 	}
@@ -70,6 +72,24 @@ func (r *findingReader) severity() incident.Severity {
 		r.fail("severity", "expected one of informational to critical")
 	}
 	return incident.Severity(max(i, 0))
+}
+
+// evidence reads a list of what speaks for or against. The direction none is that
+// of no verdict.
+func (r *findingReader) evidence(field string) (list []incident.Evidence) {
+	r.v.Get(field).Elements(func(n int, v jsonscan.Value) bool {
+		e := incident.Evidence{EventID: v.Get("eventId").Str(), Signal: incident.Kind(v.Get("signal").Str()), Actor: v.Get("actor").Str(), Fact: v.Get("fact").Str()}
+		if direction := incident.Verdict(v.Get("direction").Str()); slices.Contains(incident.Verdicts, direction) {
+			e.Direction = direction
+		}
+		t, err := time.Parse(time.RFC3339, v.Get("time").Str())
+		if e.Time = t.UTC(); err != nil {
+			r.fail(fmt.Sprintf("%s[%d].time", field, n), "expected a time such as 2026-03-01T10:00:00Z")
+		}
+		list = append(list, e)
+		return true
+	})
+	return list
 }
 
 func (r *findingReader) time(field string) time.Time {

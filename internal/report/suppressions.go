@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
+	"github.com/trailverdict/trailverdict/internal/lineage"
 	"github.com/trailverdict/trailverdict/internal/routing"
 )
 
@@ -46,9 +47,16 @@ func staleWindows(in Input) []string {
 	return out
 }
 
-// planned reports whether a planned change lies in a window.
+// planned reports whether what a window is for lies in it.
 func planned(w incident.ChangeWindow, f incident.Finding) bool {
-	return f.Verdict == incident.PlannedChange && slices.ContainsFunc(f.Evidence, func(e incident.Evidence) bool { return w.Covers(e.Time) })
+	meant := f.Verdict == incident.PlannedChange
+	if len(w.Expects) > 0 {
+		meant = slices.Contains(w.Expects, f.Cause)
+	}
+	if len(w.Subjects) > 0 {
+		meant = meant && lineage.Means(w.Subjects, f.Subject.Principal)
+	}
+	return meant && slices.ContainsFunc(f.Evidence, func(e incident.Evidence) bool { return w.Covers(e.Time) })
 }
 
 // words are why a suppression was made, and by whom.

@@ -31,8 +31,8 @@ func (r Rules) Lint(now time.Time) []Issue {
 		list = append(list, lintSuppression(n, s, now)...)
 	}
 	for n, w := range r.ChangeWindows {
-		if w.Ended(now) {
-			list = append(list, Issue{Path: fmt.Sprintf("change_windows[%d].end", n), Message: fmt.Sprintf("the change window %q ended on %s", w.Name, w.End.UTC().Format(time.RFC3339))})
+		if key, message := lintWindow(w, now); message != "" {
+			list = append(list, Issue{Path: fmt.Sprintf("change_windows[%d]%s", n, key), Message: fmt.Sprintf("the change window %q ", w.Name) + message})
 		}
 	}
 	sortIssues(list)

@@ -75,7 +75,18 @@ func TestLint(t *testing.T) {
 			"change_windows[0].end: the change window \"move\" ended on 2026-03-04T12:00:00Z",
 		},
 		"change windows that are not": {
-			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "move", Start: noon(), End: noon().Add(1)}, {Name: "weekly", Until: time.Hour}}}, "",
+			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "move", Start: noon(), End: noon().Add(1), Actors: []string{"bob"}}, {Name: "weekly", Until: time.Hour, Expects: []incident.Cause{incident.TokenExpired}}}}, "",
+		},
+		"a change window of everybody and everything": {
+			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{{Name: "weekly", Until: time.Hour, Subjects: []string{"a"}}}},
+			"change_windows[0]: the change window \"weekly\" names neither actors nor what it expects, so that it explains what anybody does in it",
+		},
+		"change windows by actors that expect what nobody does": {
+			routing.Rules{Routes: []routing.Route{all}, ChangeWindows: []incident.ChangeWindow{
+				{Name: "a", Until: time.Hour, Actors: []string{"bob"}, Expects: []incident.Cause{incident.KeyRotated, incident.TokenExpired, incident.UnexplainedFailures}},
+				{Name: "b", Until: time.Hour, Actors: []string{"bob"}, Expects: []incident.Cause{incident.KeyRotated, incident.ProviderRemoved, incident.UnexplainedDeletion}},
+			}},
+			"change_windows[0].expects: the change window \"a\" never meets token_expired or unexplained_failures: it names actors, and nobody does that",
 		},
 		"suppressions": {
 			routing.Rules{Routes: []routing.Route{all}, Suppressions: []incident.Suppression{{Subject: "a", Until: noon(), Author: "x"}, {Verdict: incident.Expiry, Cause: incident.TrustOpened, Until: noon().Add(1), Author: "x"}, {Subject: "b", Until: noon().Add(1)}}},

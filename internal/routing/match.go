@@ -11,9 +11,7 @@ import (
 
 // isAbout reports whether one of the patterns means the finding's subject.
 func isAbout(f incident.Finding, patterns []string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		return lineage.Wildcard(p, f.Subject.Name) || f.Subject.ARN != "" && lineage.Wildcard(p, f.Subject.ARN)
-	})
+	return lineage.Means(patterns, f.Subject.Principal)
 }
 
 // misses is why a match does not take a finding; empty if it does.

@@ -81,8 +81,7 @@ type Rules struct {
 	Owners       []incident.Owner
 	OwnerTag     string
 	Suppressions []incident.Suppression
-	// ChangeWindows decide about verdicts, not about who hears of them; here
-	// they are looked at for those that are over.
+	// ChangeWindows keep what they expect from being told.
 	ChangeWindows []incident.ChangeWindow
 }
 

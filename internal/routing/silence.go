@@ -15,9 +15,9 @@ type Silence struct {
 	Reason, Author string
 }
 
-// String says until when, and why.
+// String says until when, and why: what goes behind "suppressed".
 func (s Silence) String() string {
-	text := s.Reason
+	text := "since " + s.Reason
 	if !s.Until.IsZero() {
 		text = fmt.Sprintf("until %s: %s", s.Until.UTC().Format("2006-01-02 15:04 MST"), s.Reason)
 	}
@@ -27,15 +27,16 @@ func (s Silence) String() string {
 	return text
 }
 
-// Silenced reports whether a finding is kept without telling anybody, and why:
-// by the first suppression that covers it and has not ended at now.
+// Silenced reports whether a finding is kept without telling anybody, and why: by
+// the first suppression that covers it and has not ended at now, or by the first
+// change window that expects it.
 func (r Rules) Silenced(f incident.Finding, now time.Time) (Silence, bool) {
 	for _, s := range r.Suppressions {
 		if now.Before(s.Until) && r.Covers(s, f) {
 			return Silence{s.Until, s.Reason, s.Author}, true
 		}
 	}
-	return Silence{}, false
+	return r.expected(f)
 }
 
 // Covers reports whether every part of a suppression that says something fits a

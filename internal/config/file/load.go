@@ -151,6 +151,8 @@ func (r *reader) changeWindow(path string, n ast.Node) incident.ChangeWindow {
 		{"from", into(&w.From, r.clock)},
 		{"until", into(&w.Until, r.clock)},
 		{"actors", listOf(r, &w.Actors, r.actor)},
+		{"subjects", oneOrMore(r, &w.Subjects, r.subject)},
+		{"expects", oneOrMore(r, &w.Expects, r.expectedCause)},
 	})
 	if seen == nil {
 		return w
@@ -172,6 +174,16 @@ func (r *reader) changeWindow(path string, n ast.Node) incident.ChangeWindow {
 		r.reportAt(at, path, "expected either start and end, or from and until with or without days, got neither")
 	}
 	return w
+}
+
+// expectedCause reads what a window expects. A compromise is nothing to be planned.
+func (r *reader) expectedCause(path string, n ast.Node) (incident.Cause, bool) {
+	c, ok := word[incident.Cause](r, causeNames())(path, n)
+	if ok && c.Verdict() == incident.Compromise {
+		r.reportAt(n.GetToken(), path, "cause %s is a compromise, which no window expects; suppress it by name, with an end and a reason", c)
+		return "", false
+	}
+	return c, ok
 }
 
 // weeklySpan makes an until that lies before from mean the next day.
