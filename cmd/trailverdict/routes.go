@@ -356,12 +356,12 @@ func testFinding(w io.Writer, rules routing.Rules, f incident.Finding, now time.
 		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it "+s.String()))
 		return false
 	}
-	for _, text := range rules.Windows(f) {
-		fmt.Fprint(w, render.Paragraph("  ", text))
-	}
 	if f.Severity == incident.Informational {
 		fmt.Fprint(w, render.Paragraph("  ", "Nobody hears of it: what is informational is kept on record."))
 		return false
+	}
+	for _, text := range rules.Windows(f) {
+		fmt.Fprint(w, render.Paragraph("  ", text))
 	}
 	for _, r := range rules.Routes {
 		d := rules.Decide(r, routing.Question{Finding: f, News: true, Now: now})

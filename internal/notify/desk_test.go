@@ -75,7 +75,7 @@ func (d *desk) copy(s incident.Settings) *Notifier {
 
 // routed is such a copy that decides by rules, with a channel for each route.
 func (d *desk) routed(s incident.Settings, r routing.Rules) *Notifier {
-	r.Suppressions = s.Suppressions
+	r.Suppressions, r.ChangeWindows = s.Suppressions, s.ChangeWindows
 	channels := []Channel{{Name: "findings", Publisher: ear{d, "findings"}}, {Name: "chat", People: true, Publisher: ear{d, "chat"}}}
 	for _, route := range r.Routes {
 		channels = append(channels, Channel{Name: "route/" + route.Name, Route: route.Name, People: route.Type == routing.Email, Publisher: ear{d, route.Name}})

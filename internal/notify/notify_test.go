@@ -171,6 +171,24 @@ func TestSuppressionsKeepSilentUntilTheyEnd(t *testing.T) {
 	s.hears(both("tv-1 r2 expiry: The verdict changed from compromise to expiry.")...)
 }
 
+func TestWhatAChangeWindowExpectsIsNotTold(t *testing.T) {
+	expects := func(s *incident.Settings) {
+		s.ChangeWindows = []incident.ChangeWindow{{Name: "move", Start: noon().Add(-time.Hour), End: noon().Add(time.Hour), Expects: []incident.Cause{incident.KeyRotated}}}
+	}
+	rotated := caseOf(incident.PlannedChange, incident.KeyRotated, incident.Low, workloads("straggler"))
+	s := newStory(t, expects)
+	s.happens(0, rotated)
+	s.happens(5, caseOf(incident.PlannedChange, incident.KeyRotated, incident.Low, workloads("straggler"), since(70*time.Minute)))
+	s.hears(both("tv-1 r1 planned_change")...) // it went on after the window
+	s = newStory(t, expects)
+	s.happens(0, rotated)
+	s.hears()
+	s.happens(10, caseOf(incident.PlannedChange, incident.KeyDisabledByOwner, incident.Low, named("tv-2", "other")))
+	s.hears(both("tv-2 r1 planned_change")...)
+	s.happens(20, compromised(incident.High))
+	s.hears(both("tv-1 r1 compromise")...)
+}
+
 func TestAnExpiryStormIsToldAsTheReachOfItsCutOff(t *testing.T) {
 	s := newStory(t)
 	cut := disabled(incident.Compromise, incident.KeyDisabledByStranger)

@@ -15,7 +15,7 @@ func TestWindowsOverWithoutAChangeAreNamed(t *testing.T) {
 	window := incident.ChangeWindow{Name: "move", Start: at.Add(-time.Minute), End: at.Add(time.Minute)}
 	open := window
 	open.End = now.Add(1)
-	change := incident.Finding{Verdict: incident.PlannedChange, Evidence: []incident.Evidence{{Time: at}}}
+	change := incident.Finding{Verdict: incident.PlannedChange, Cause: incident.RoleDeletedByOwner, Evidence: []incident.Evidence{{Time: at}}}
 	theft, earlier := change, change
 	theft.Verdict = incident.Compromise
 	earlier.Evidence = []incident.Evidence{{Time: at.Add(-time.Hour)}}
@@ -25,12 +25,15 @@ func TestWindowsOverWithoutAChangeAreNamed(t *testing.T) {
 		findings []incident.Finding
 		want     []string
 	}{
-		"over, unused":          {window, nil, stale},
-		"over, a change in it":  {window, []incident.Finding{theft, change}, nil},
-		"over, a change before": {window, []incident.Finding{earlier}, stale},
-		"over, an attack in it": {window, []incident.Finding{theft}, stale},
-		"open":                  {open, nil, nil},
-		"one that comes back":   {incident.ChangeWindow{Name: "weekly", Until: time.Hour}, nil, nil},
+		"over, unused":              {window, nil, stale},
+		"over, a change in it":      {window, []incident.Finding{theft, change}, nil},
+		"over, a change before":     {window, []incident.Finding{earlier}, stale},
+		"over, an attack in it":     {window, []incident.Finding{theft}, stale},
+		"over, and what it expects": {expecting(window, incident.RoleDeletedByOwner), []incident.Finding{change}, nil},
+		"over, and something else":  {expecting(window, incident.KeyDisabledByOwner), []incident.Finding{change}, stale},
+		"over, and of another":      {ofSubject(window, "nobody"), []incident.Finding{change}, stale},
+		"open":                      {open, nil, nil},
+		"one that comes back":       {incident.ChangeWindow{Name: "weekly", Until: time.Hour}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := Input{AsOf: now, Findings: test.findings, Settings: incident.Settings{ChangeWindows: []incident.ChangeWindow{test.window}}}
@@ -39,6 +42,16 @@ func TestWindowsOverWithoutAChangeAreNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func expecting(w incident.ChangeWindow, c incident.Cause) incident.ChangeWindow {
+	w.Expects = []incident.Cause{c}
+	return w
+}
+
+func ofSubject(w incident.ChangeWindow, subject string) incident.ChangeWindow {
+	w.Subjects = []string{subject}
+	return w
 }
 
 func TestStaleSuppressionsAreNamed(t *testing.T) {

@@ -21,7 +21,7 @@ func unexpected(w incident.ChangeWindow, f incident.Finding) string {
 	case !slices.Contains(w.Expects, f.Cause):
 		return fmt.Sprintf("it expects %s, not %s", either(w.Expects), f.Cause)
 	case len(w.Subjects) > 0 && !isAbout(f, w.Subjects):
-		return fmt.Sprintf("it is about %s, not %s", either(w.Subjects), f.Subject.Name)
+		return "it is about others"
 	case !w.Covers(f.FirstSeen):
 		return "what happened began outside of it"
 	case !w.Covers(f.LastSeen):
@@ -75,13 +75,14 @@ func by(w incident.ChangeWindow) string {
 	return text
 }
 
-// Windows says of each change window that a finding falls into, at least in part,
-// why the window does not keep it from being told.
+// Windows says of each change window for its subject that a finding falls into, at
+// least in part, why the window does not keep it from being told.
 func (r Rules) Windows(f incident.Finding) []string {
 	var list []string
 	for _, w := range r.ChangeWindows {
 		falls := w.Covers(f.FirstSeen) || w.Covers(f.LastSeen) || slices.ContainsFunc(f.Evidence, func(e incident.Evidence) bool { return w.Covers(e.Time) })
-		if why := unexpected(w, f); falls && why != "" {
+		about := len(w.Subjects) == 0 || isAbout(f, w.Subjects)
+		if why := unexpected(w, f); falls && about && why != "" {
 			list = append(list, fmt.Sprintf("The change window %q does not keep it from being told: %s.", w.Name, why))
 		}
 	}
