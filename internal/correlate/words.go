@@ -367,7 +367,7 @@ var advices = map[incident.Cause]advice{
 	},
 	incident.OrphanedPrincipal: {
 		"trusts an identity that was deleted; one of the same name is another",
-		[]string{"Save the trust policy again with the identity's ARN: `aws iam get-role --role-name {name}`; " + revert, "When an identity must be created anew, save the trust policies that name it in the same change"},
+		[]string{"Save the trust policy again with the identity's ARN: `aws iam get-role --role-name {name}`; `aws iam update-assume-role-policy --role-name {name} --policy-document file://trust.json`", "When an identity must be created anew, save the trust policies that name it in the same change"},
 		[]string{"the caller is refused elsewhere too: then it lost its own permissions"},
 		nil,
 	},

@@ -192,7 +192,7 @@ func (f *forest) ends(k *Key, s *incident.Signal) string {
 		}
 	}
 	issued := f.issued(k)
-	if !s.Target.Same(k.Owner) || !issued.IsZero() && s.Time.Before(issued) {
+	if !s.Target.Same(k.Owner) || !issued.IsZero() && s.Time.Before(issued) || k.endedBefore(s.Time) {
 		return ""
 	}
 	switch s.Kind {
@@ -206,6 +206,12 @@ func (f *forest) ends(k *Key, s *incident.Signal) string {
 		return "AWS quarantined the user"
 	}
 	return ""
+}
+
+// endedBefore reports whether a key had reached its end at a time. Nothing cuts it
+// off after that.
+func (k *Key) endedBefore(at time.Time) bool {
+	return k.Issuance != nil && !k.Issuance.Expires.IsZero() && k.Issuance.Expires.Before(at)
 }
 
 func revokes(s *incident.Signal, issued time.Time) string {
