@@ -9,7 +9,7 @@ SOURCES := cmd docs events functions infra internal
 GOLDEN := ./internal/config/file ./internal/render ./internal/render/page ./cmd/trailverdict ./docs ./infra
 # What the functions are built with, and the tests build them with: the same source gives the same
 # bytes. Lambda's old protocol and HTTP/2 stay out, since nothing that the functions call speaks them alone.
-LAMBDA := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc,nethttpomithttp2
+LAMBDA := GOOS=linux GOARCH=arm64 GOARM64=v8.0,lse CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -tags lambda.norpc,nethttpomithttp2
 # What make template and make deploy pass to the stack, such as -c trailverdict:email=soc@example.com
 CONTEXT ?=
 # The stack runs on Node, and jsii speaks about this version's age at each start.

@@ -28,7 +28,7 @@ const (
 // zipped.
 func size(t *testing.T, folder string) (mb, zippedMB float64) {
 	t.Helper()
-	bootstrap := localaws.Build(t, folder, "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+	bootstrap := localaws.Build(t, folder, localaws.BuildEnv()...)
 	info, err := os.Stat(bootstrap)
 	if err != nil {
 		t.Fatal(err)

@@ -281,7 +281,7 @@ func (f *factory) onARM(t *testing.T) {
 	}
 	bootstraps := map[string]string{}
 	for _, name := range functionNames {
-		program := localaws.Build(t, "functions/"+name, "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+		program := localaws.Build(t, "functions/"+name, localaws.BuildEnv()...)
 		bootstraps[name] = filepath.Join(t.TempDir(), name)
 		script := "#!/bin/sh\nexec " + qemu + " " + program + "\n"
 		if err := os.WriteFile(bootstraps[name], []byte(script), 0o755); err != nil {

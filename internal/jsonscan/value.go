@@ -113,7 +113,7 @@ func (v Value) Raw() []byte { return v.raw }
 // Get follows a path of member names. It is Missing when a name is absent or
 // is looked up in anything but an object. Of equal names the last one counts.
 //
-// It is called in some four hundred places, each of which would be larger, and no
+// It is called in some three hundred places, each of which would be larger, and no
 // faster, with a copy of it.
 //
 //go:noinline

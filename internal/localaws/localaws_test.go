@@ -59,7 +59,7 @@ func TestFunctionsAreBuiltAsForDeployment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "$(GO) build"
+	want := "LAMBDA := " + strings.Join(localaws.BuildEnv(), " ") + " $(GO) build"
 	for _, flag := range localaws.BuildFlags() {
 		if strings.Contains(flag, " ") {
 			flag = `"` + flag + `"`

@@ -138,8 +138,9 @@ func (a *Assessment) sort() {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
-	slices.SortFunc(a.OpenedTo.Providers, func(o, p ProviderOpening) int {
-		return cmp.Or(strings.Compare(o.Provider, p.Provider), strings.Compare(o.Subject, p.Subject))
+	sort.Slice(a.OpenedTo.Providers, func(i, j int) bool {
+		o, p := a.OpenedTo.Providers[i], a.OpenedTo.Providers[j]
+		return cmp.Or(strings.Compare(o.Provider, p.Provider), strings.Compare(o.Subject, p.Subject)) < 0
 	})
 	a.OpenedTo.Providers = slices.Compact(a.OpenedTo.Providers)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/trailverdict/trailverdict/internal/incident"
@@ -246,7 +247,8 @@ func addressBlock(p pattern) netip.Prefix {
 // sorted puts limits in one order and drops repetitions.
 func sorted(list []limit) []limit {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b limit) int {
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
 		return cmp.Or(
 			strings.Compare(a.key, b.key),
 			cmp.Compare(a.test, b.test),
@@ -255,7 +257,7 @@ func sorted(list []limit) []limit {
 			strings.Compare(a.said, b.said),
 			compareBool(a.not, b.not),
 			compareBool(a.absent, b.absent),
-		)
+		) < 0
 	})
 	return slices.Compact(list)
 }
