@@ -49,7 +49,7 @@ func (a account) topic(name string) string {
 // subscribed is a queue that gets of a topic what a filter policy lets pass.
 func (a account) subscribed(name, topic, policy string) (url string) {
 	a.t.Helper()
-	queue, err := a.sqs.CreateQueue(a.t.Context(), &awssqs.CreateQueueInput{QueueName: &name})
+	queue, err := a.sqs.CreateQueue(a.t.Context(), &awssqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": "2"}})
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -70,16 +70,27 @@ func (a account) subscribed(name, topic, policy string) (url string) {
 	return *queue.QueueUrl
 }
 
-// received is what a queue holds.
-func (a account) received(url string) (list []types.Message) {
+// received takes out of a queue what it holds, and waits for what is missing of
+// so many messages: those of an answer that got lost, as happens on a busy
+// machine, come again.
+func (a account) received(url string, want int) (list []types.Message) {
 	a.t.Helper()
-	for {
-		out, err := a.sqs.ReceiveMessage(a.t.Context(), &awssqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
+	for late := time.Now().Add(30 * time.Second); ; {
+		in := &awssqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}}
+		if len(list) < want {
+			in.WaitTimeSeconds = 1
+		}
+		out, err := a.sqs.ReceiveMessage(a.t.Context(), in)
 		if err != nil {
 			a.t.Fatal(err)
 		}
-		if len(out.Messages) == 0 {
+		if len(out.Messages) == 0 && (len(list) >= want || time.Now().After(late)) {
 			return list
+		}
+		for _, m := range out.Messages {
+			if _, err := a.sqs.DeleteMessage(a.t.Context(), &awssqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				a.t.Fatal(err)
+			}
 		}
 		list = append(list, out.Messages...)
 	}
@@ -121,10 +132,18 @@ func TestRoutesGoByAttributes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	want := map[string][]string{
+		"everything":  {"tv-1 r1", "tv-1 r12", "tv-2 r1", "tv-3 r2"},
+		"soc":         {"tv-1 r1", "tv-1 r12"},
+		"tickets":     {"tv-3 r2"},
+		"first":       {"tv-1 r1", "tv-2 r1"},
+		"one-account": {},
+		"payments":    {"tv-1 r1", "tv-1 r12", "tv-2 r1", "tv-3 r2"},
+	}
 	got := map[string][]string{}
 	for name, url := range queues {
 		got[name] = []string{}
-		for _, m := range a.received(url) {
+		for _, m := range a.received(url, len(want[name])) {
 			var f struct {
 				Schema, ID, Summary string
 				Revision            int
@@ -139,14 +158,7 @@ func TestRoutesGoByAttributes(t *testing.T) {
 		}
 		slices.Sort(got[name])
 	}
-	if d := cmp.Diff(map[string][]string{
-		"everything":  {"tv-1 r1", "tv-1 r12", "tv-2 r1", "tv-3 r2"},
-		"soc":         {"tv-1 r1", "tv-1 r12"},
-		"tickets":     {"tv-3 r2"},
-		"first":       {"tv-1 r1", "tv-2 r1"},
-		"one-account": {},
-		"payments":    {"tv-1 r1", "tv-1 r12", "tv-2 r1", "tv-3 r2"},
-	}, got); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("who got what differs (-want +got):\n%s", d)
 	}
 }
@@ -162,11 +174,11 @@ func TestChatAndMailArriveAsTheyWereWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list := a.received(toChat)
+	list := a.received(toChat, 1)
 	if len(list) != 1 || !strings.HasPrefix(*list[0].Body, `{"version":"1.0","source":"custom","id":"tv-1-r1","content":{"textType":"client-markdown","title":"🔴 COMPROMISE: role payments-role"`) {
 		t.Errorf("the chat got %v", list)
 	}
-	list = a.received(toMail)
+	list = a.received(toMail, 1)
 	if len(list) != 1 || !strings.HasPrefix(*list[0].Body, "COMPROMISE: role payments-role\ncritical, 90 % sure") {
 		t.Errorf("the mail is %v", list)
 	}
