@@ -62,16 +62,12 @@ func (e *Set) Histories(s incident.Settings, asOf time.Time, workers int) [][]in
 	return e.histories(s, asOf, e.order(), workers)
 }
 
-// Subjects are whom signals are about, each as the rest of the evidence names
-// it, by Principal.Key.
-func (e *Set) Subjects(signals []incident.Signal) map[string]incident.Principal {
-	out := map[string]incident.Principal{}
-	for n := range signals {
-		for _, p := range e.about(&signals[n]) {
-			out[p.Key()] = p
-		}
+// About adds whom a signal is about, each as the rest of the evidence names it, by
+// Principal.Key.
+func (e *Set) About(sig *incident.Signal, subjects map[string]incident.Principal) {
+	for _, p := range e.about(sig) {
+		subjects[p.Key()] = p
 	}
-	return out
 }
 
 func final(all [][]incident.Finding) []incident.Finding {

@@ -75,6 +75,9 @@ func appendUnmet[T any](to []T, met map[string]bool, items []T, id func(*T) stri
 	if met == nil {
 		return append(to, items...)
 	}
+	if len(to)+len(items) > cap(to) {
+		to = slices.Grow(to, max(len(to), len(items)))
+	}
 	for i := range items {
 		if key := id(&items[i]); !met[key] {
 			met[key] = true

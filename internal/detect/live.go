@@ -173,37 +173,42 @@ func own(e *correlate.Set, signals []incident.Signal) (owned, moved []incident.S
 // they are about, and those that somebody did something to of whom the signals
 // tell something new.
 func concerned(e *correlate.Set, signals []incident.Signal, r reach) map[string]incident.Principal {
-	touched := slices.Clone(signals)
+	about := map[string]incident.Principal{}
+	for n := range signals {
+		concern(e, &signals[n], about)
+	}
 	for n := range e.Signals {
-		if r.covers(&e.Signals[n]) {
-			touched = append(touched, e.Signals[n])
+		if s := &e.Signals[n]; r.covers(s) {
+			e.About(s, about)
 		}
-	}
-	for n := range signals {
-		if provider := providerOf(&signals[n]); provider != "" {
-			touched = append(touched, federatedBy(e, provider)...)
-		}
-	}
-	about := e.Subjects(touched)
-	for n := range signals {
-		maps.Copy(about, lost(e, &signals[n]))
 	}
 	return about
 }
 
-// lost are the subjects that a policy's versions were about as long as nobody was
-// known to have the policy, if a signal tells who has it.
-func lost(e *correlate.Set, s *incident.Signal) map[string]incident.Principal {
-	if s.Kind != incident.PolicyAttached && s.Kind != incident.PolicyDetached || s.Policy == nil {
-		return nil
+// concern adds whom one signal tells something new about.
+func concern(e *correlate.Set, s *incident.Signal, about map[string]incident.Principal) {
+	e.About(s, about)
+	if provider := providerOf(s); provider != "" {
+		federatedBy(e, provider, about)
 	}
+	if s.Policy != nil && (s.Kind == incident.PolicyAttached || s.Kind == incident.PolicyDetached) {
+		lost(e, s.Policy.ARN, about)
+	}
+}
+
+// lost adds the subjects that a policy's versions were about as long as nobody was
+// known to have the policy.
+func lost(e *correlate.Set, policy string, about map[string]incident.Principal) {
 	var written []incident.Signal
 	for _, w := range e.Signals {
-		if w.Kind == incident.ManagedPolicyWritten && w.Policy != nil && w.Policy.ARN == s.Policy.ARN {
+		if w.Kind == incident.ManagedPolicyWritten && w.Policy != nil && w.Policy.ARN == policy {
 			written = append(written, w)
 		}
 	}
-	return correlate.Index(correlate.Evidence{Signals: written}).Subjects(written)
+	alone := correlate.Index(correlate.Evidence{Signals: written})
+	for n := range written {
+		alone.About(&written[n], about)
+	}
 }
 
 // reach says whose deeds look different in the light of new signals, and how far
@@ -242,7 +247,9 @@ func (r reach) extend(actor string, at time.Time, about time.Duration) {
 func (r reach) of(e *correlate.Set, s *incident.Signal) {
 	switch s.Kind {
 	case incident.QuarantineAttached, incident.ExposureNotice, incident.CredentialExposed, incident.ThreatFinding:
-		for key := range e.Subjects([]incident.Signal{*s}) {
+		about := map[string]incident.Principal{}
+		e.About(s, about)
+		for key := range about {
 			r.extend(key, s.Time, day)
 			r.heirs(e, key, s.Time)
 		}
@@ -298,15 +305,13 @@ func providerOf(s *incident.Signal) string {
 	return ""
 }
 
-// federatedBy are the signals whose subjects rely on a provider.
-func federatedBy(e *correlate.Set, provider string) []incident.Signal {
-	var out []incident.Signal
-	for _, s := range e.Signals {
-		if s.Issued != nil && s.Issued.Provider != "" && lineage.ProviderHost(s.Issued.Provider) == provider {
-			out = append(out, s)
+// federatedBy adds the subjects that rely on a provider.
+func federatedBy(e *correlate.Set, provider string, about map[string]incident.Principal) {
+	for n := range e.Signals {
+		if s := &e.Signals[n]; s.Issued != nil && s.Issued.Provider != "" && lineage.ProviderHost(s.Issued.Provider) == provider {
+			e.About(s, about)
 		}
 	}
-	return out
 }
 
 // lesser are the subjects that the signals would have had before more was known

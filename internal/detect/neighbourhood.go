@@ -48,7 +48,9 @@ func NeighbourhoodOf(ctx context.Context, s Historian, nodes []string, items int
 	}
 	own, err := n.enter(ctx, nodes)
 	for err == nil {
-		maps.Copy(n.about, concerned(g.evidence(), own, nil))
+		for _, s := range own {
+			concern(g.evidence(), s, n.about)
+		}
 		var next []string
 		for _, p := range n.about {
 			if node := nodeOf(p); !n.core[node] {
@@ -74,7 +76,7 @@ type neighbours struct {
 
 // enter reads nodes and what bears on the signals that are filed there first of
 // all, and returns those of them that can decide something.
-func (n *neighbours) enter(ctx context.Context, nodes []string) (own []incident.Signal, err error) {
+func (n *neighbours) enter(ctx context.Context, nodes []string) (own []*incident.Signal, err error) {
 	aliases, context := map[string]bool{}, map[string]bool{}
 	for _, node := range nodes {
 		n.core[node] = true
@@ -90,7 +92,7 @@ func (n *neighbours) enter(ctx context.Context, nodes []string) (own []incident.
 			}
 			related(s, context)
 			if s.Kind != incident.SessionIssued {
-				own = append(own, *s)
+				own = append(own, s)
 				names(s, aliases)
 			}
 		}

@@ -191,8 +191,12 @@ func (p *play) standing(t *testing.T, table *filing.Store) []incident.Finding {
 }
 
 func (p *play) subjects() []string {
+	all, about := correlate.Index(p.evidence), map[string]incident.Principal{}
+	for n := range p.evidence.Signals {
+		all.About(&p.evidence.Signals[n], about)
+	}
 	keys := map[string]bool{}
-	for key := range correlate.Index(p.evidence).Subjects(p.evidence.Signals) {
+	for key := range about {
 		keys[key] = true
 	}
 	for _, u := range p.evidence.Uses {

@@ -135,7 +135,11 @@ func (g *gathering) fold(ctx context.Context, signals []incident.Signal) error {
 	})
 	period := slices.DeleteFunc(fresh, func(s incident.Signal) bool { return s.Time.Before(g.period.From()) })
 	g.check(period)
-	for key := range correlate.Index(e).Subjects(period) {
+	all, about := correlate.Index(e), map[string]incident.Principal{}
+	for n := range period {
+		all.About(&period[n], about)
+	}
+	for key := range about {
 		g.subjects[key] = true
 	}
 	return nil

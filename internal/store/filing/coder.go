@@ -28,13 +28,13 @@ type coder struct {
 	buf     []byte // written so far, or left to read
 	text    string // all that is to be read, where that is little
 	zeros   int    // zero bytes that are still to be written if anything follows
-	strings []string
-	index   map[string]int
+	strings []string       // that came before
+	index   map[string]int // where each is, once they are many
 	err     error
 }
 
 func newWriter() *coder {
-	return &coder{buf: append(make([]byte, 0, 512), version), index: make(map[string]int, 32)}
+	return &coder{buf: append(make([]byte, 0, 512), version), strings: make([]string, 0, 24)}
 }
 
 func newReader(data []byte) *coder {
@@ -135,12 +135,12 @@ func (c *coder) str(s *string) {
 		c.readString(s)
 		return
 	}
-	at, known := c.index[*s]
+	at := c.place(*s)
 	u := uint64(at) + 2
 	switch {
 	case *s == "":
 		u = 0
-	case !known:
+	case at < 0:
 		u = 1
 	}
 	c.uint(&u)
@@ -148,7 +148,33 @@ func (c *coder) str(s *string) {
 		n := uint64(len(*s))
 		c.uint(&n)
 		c.buf = append(c.buf, *s...)
-		c.index[*s] = len(c.index)
+		c.note(*s)
+	}
+}
+
+// few is how many strings are searched as fast as a map is.
+const few = 32
+
+// place is where a string came before, and negative where it did not.
+func (c *coder) place(s string) int {
+	if c.index == nil {
+		return slices.Index(c.strings, s)
+	}
+	if at, known := c.index[s]; known {
+		return at
+	}
+	return -1
+}
+
+// note remembers a string that is written for the first time.
+func (c *coder) note(s string) {
+	if c.strings = append(c.strings, s); len(c.strings) == few {
+		c.index = make(map[string]int, 2*few)
+		for at, have := range c.strings {
+			c.index[have] = at
+		}
+	} else if c.index != nil {
+		c.index[s] = len(c.strings) - 1
 	}
 }
 
