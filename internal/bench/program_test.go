@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -325,7 +327,12 @@ func (f outage) write(t *testing.T) string {
 func growth(t *testing.T, out *table) {
 	binary := program(t)
 	run := func(folder string) cost {
-		return spend(t, nil, binary, "replay", "--workers", "2", "--format", "json", folder)
+		var rounds []cost
+		for range 3 {
+			rounds = append(rounds, spend(t, nil, binary, "replay", "--workers", "2", "--format", "json", folder))
+		}
+		slices.SortFunc(rounds, func(a, b cost) int { return cmp.Compare(a.cpu, b.cpu) })
+		return rounds[1]
 	}
 	out.section("Ten times as much: CPU, and RSS with two workers")
 	row := func(what string, a, b cost) {
