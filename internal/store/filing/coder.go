@@ -25,9 +25,9 @@ var errData = errors.New("stored data of another version, or damaged")
 // to it.
 type coder struct {
 	reading bool
-	buf     []byte // written so far, or left to read
-	text    string // all that is to be read, where that is little
-	zeros   int    // zero bytes that are still to be written if anything follows
+	buf     []byte         // written so far, or left to read
+	text    string         // all that is to be read, where that is little
+	zeros   int            // zero bytes that are still to be written if anything follows
 	strings []string       // that came before
 	index   map[string]int // where each is, once they are many
 	err     error
